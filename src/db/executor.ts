@@ -22,8 +22,12 @@ export interface Database extends Executor {
    * connection was lost and is back). Resolves when listening. The returned function stops it.
    */
   listen(channel: string, handlers: ListenHandlers): Promise<() => Promise<void>>
-  /** Holds a session-level advisory lock for the length of `work`; returns `null` without running it when taken. */
-  tryExclusive<T>(lock: string, work: () => Promise<T>): Promise<{ value: T } | null>
+  /**
+   * Holds a session-level advisory lock for the length of `work`; returns `null` without running it when taken.
+   * `session` is the connection that holds the lock, outside the pool: statements on it may take up to an hour (building
+   * an index) and fail once the lock is lost.
+   */
+  tryExclusive<T>(lock: string, work: (session: Executor) => Promise<T>): Promise<{ value: T } | null>
   /** Ends every connection after statements in flight are done. Idempotent. */
   stop(): Promise<void>
 }

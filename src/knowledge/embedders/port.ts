@@ -6,7 +6,7 @@ export type EmbedKind = 'query' | 'document'
  * another space.
  */
 export interface EmbeddingSpaceIdentity {
-  /** Model name as the operator wrote it, e.g. `nomic-embed-text-v1.5`. */
+  /** Model name as the operator wrote it, else as its server calls it, e.g. `nomic-embed-text-v1.5`. */
   model: string
   /** Components of a vector, 1 to 4000 (the limit of a halfvec index). */
   dimensions: number
@@ -16,7 +16,10 @@ export interface EmbeddingSpaceIdentity {
 
 /** What is known of a model beforehand; unknown models get no prefixes and learn their dimension. */
 export interface EmbeddingModelTraits {
-  /** Longest text, in tokens, that a vector can stand for: the chunker's limit. */
+  /**
+   * Longest text, in the chunker's tokens, that a vector can stand for: the chunker's limit. A model may cut what is
+   * longer without saying so.
+   */
   maxTokens: number
   /**
    * How far the dense arm may be trusted against words alone, 0 to 1; from measured retrieval quality
@@ -35,16 +38,22 @@ export interface EmbedderHealth {
  * Turns texts into unit vectors. Implementations do no I/O in their constructors.
  *
  * @throws TurboError `embedder_unavailable` when the service cannot be reached, times out, is overloaded past its
- * retries or answers nonsense (wrong count, wrong dimension, NaN, zero vector); `invalid_input` when the input is
- * refused as such.
+ * retries, answers nonsense (wrong count, wrong dimension, NaN, zero vector) or was stopped; `space_mismatch` when it
+ * says that it runs another model than this one was made for; `invalid_input` when a text is refused as such (a blank
+ * one always is). An aborted call rejects with the signal's reason.
  */
 export interface Embedder {
   readonly name: string
+  /** Known once {@link space} has answered, when the model's name is the server's to tell. */
   readonly traits: EmbeddingModelTraits
   /** The space its vectors live in; asks the service once when the dimension is not known beforehand. */
   space(): Promise<EmbeddingSpaceIdentity>
-  /** One L2-normalised vector a text, in order. Queries go ahead of documents waiting in the same process. */
+  /**
+   * One L2-normalised vector a text, in order; all or none. Queries go ahead of documents waiting in the same process.
+   */
   embed(texts: readonly string[], kind: EmbedKind, signal?: AbortSignal): Promise<Float32Array[]>
+  /** Never throws. Asks the service itself, not a cache. */
   health(): Promise<EmbedderHealth>
+  /** Refuses further calls and ends what is under way. Idempotent. */
   stop(): Promise<void>
 }

@@ -1,0 +1,76 @@
+import { messageOf } from './errors.ts'
+import type { Log } from './log.ts'
+
+/** Longest pause after a step has failed again and again. */
+const PAUSE_MS_MAX = 30_000
+
+export interface LoopOptions {
+  name: string
+  /** Pause between steps while there is nothing to do. */
+  idleMs: number
+  log: Log
+  /** One bounded piece of work; true when there is more to do at once. */
+  step: (signal: AbortSignal) => Promise<boolean>
+}
+
+export interface Loop {
+  start(): void
+  /** Ends the pause, so that the next step runs now. */
+  wake(): void
+  /** Resolves when the step in flight has ended. Idempotent. */
+  stop(): Promise<void>
+}
+
+/** Work that repeats in the background until it is stopped; a failed step is logged once and tried again, ever later. */
+export function createLoop({ name, idleMs, log, step }: LoopOptions): Loop {
+  const stopping = new AbortController()
+  let running: Promise<void> | undefined
+  let wake: () => void = () => undefined
+  let woken = false
+
+  const pause = (ms: number) =>
+    new Promise<void>((resolve) => {
+      if (woken || stopping.signal.aborted) return resolve()
+      const timer = setTimeout(resolve, ms)
+      timer.unref()
+      wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+
+  const run = async () => {
+    let failures = 0
+    while (!stopping.signal.aborted) {
+      woken = false
+      try {
+        const more = await step(stopping.signal)
+        failures = 0
+        if (!more) await pause(idleMs)
+      } catch (error) {
+        if (stopping.signal.aborted) return
+        failures += 1
+        if (failures === 1)
+          log.warn({ loop: name, error: messageOf(error) }, 'background step failed, will be tried again')
+        // A wake-up must not turn a failing step into a busy loop.
+        woken = false
+        await pause(Math.min(idleMs * 2 ** failures, PAUSE_MS_MAX) * (0.5 + Math.random() / 2))
+      }
+    }
+  }
+
+  return {
+    start() {
+      running ??= run()
+    },
+    wake() {
+      woken = true
+      wake()
+    },
+    async stop() {
+      stopping.abort()
+      wake()
+      await running
+    },
+  }
+}

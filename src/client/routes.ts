@@ -1,0 +1,37 @@
+import type { Operations } from '../operations/index.ts'
+
+/**
+ * Method and path of every operation. A table of its own, so that a client pulls in no schema; its type is that of the
+ * operations, and a route that differs from its operation does not compile.
+ */
+type Routes = { [Name in keyof Operations]: Pick<Operations[Name]['http'], 'method' | 'path'> }
+
+export const routes: Routes = {
+  addKnowledge: { method: 'POST', path: '/v1/knowledge' },
+  addKnowledgeBatch: { method: 'POST', path: '/v1/knowledge/batch' },
+  queryKnowledge: { method: 'POST', path: '/v1/knowledge/query' },
+  listKnowledge: { method: 'GET', path: '/v1/knowledge' },
+  getKnowledge: { method: 'GET', path: '/v1/knowledge/{id}' },
+  getKnowledgeHistory: { method: 'GET', path: '/v1/knowledge/{id}/history' },
+  patchKnowledge: { method: 'PATCH', path: '/v1/knowledge/{id}' },
+  eraseKnowledge: { method: 'DELETE', path: '/v1/knowledge/{id}' },
+  getStats: { method: 'GET', path: '/v1/stats' },
+  ingestDocuments: { method: 'POST', path: '/v1/documents' },
+  listDocumentationSources: { method: 'GET', path: '/v1/documents/sources' },
+  expireVanishedDocuments: { method: 'POST', path: '/v1/documents/expire' },
+  getEmbeddings: { method: 'GET', path: '/v1/embeddings' },
+  createApiKey: { method: 'POST', path: '/v1/keys' },
+  listApiKeys: { method: 'GET', path: '/v1/keys' },
+  revokeApiKey: { method: 'DELETE', path: '/v1/keys/{id}' },
+  getHealth: { method: 'GET', path: '/health' },
+}
+
+/**
+ * Operations that may be sent again when it is not known whether the first took effect: reads, changes that end in the
+ * same state, and adds, which the server tells apart by content (a repeated one is answered as `duplicate`).
+ */
+const NOT_REPEATABLE: readonly (keyof Operations)[] = ['createApiKey']
+
+export function isRepeatable(name: keyof Operations): boolean {
+  return !NOT_REPEATABLE.includes(name)
+}

@@ -1,0 +1,75 @@
+import { isIPv4 } from 'node:net'
+import { allows, type Principal, SCOPES, type Scope } from '../access/index.ts'
+import { TurboError } from '../base/errors.ts'
+import type { HttpConfig, HttpContext, HttpDependencies } from './context.ts'
+
+/** A caller on this machine: it could read the data folder as well. */
+const LOCAL: Principal = { id: 'local', scopes: SCOPES }
+
+/** A proxy on this machine adds one of these; its callers are not local. */
+const PROXY_HEADERS = ['x-forwarded-for', 'forwarded', 'via'] as const
+
+/** True for an address that only this machine can reach. */
+export function isLoopback(host: string): boolean {
+  const name = host.toLowerCase()
+  return name === 'localhost' || name === '::1' || name === '[::1]' || (isIPv4(name) && name.startsWith('127.'))
+}
+
+/**
+ * Refuses a request that a foreign web page made a browser send: by a name that was rebound to this address, or from
+ * another origin. Null when it may pass. Bound to another address than the loopback, every request needs a key, which
+ * no page has, and only the origin is looked at.
+ */
+export function crossSiteRefusal(c: HttpContext, config: HttpConfig): TurboError | null {
+  const host = hostOf(c)
+  if (isLoopback(config.host) && !isLoopback(host) && !config.allowedHosts.includes(host)) {
+    return new TurboError('forbidden', 'this server does not answer under that host name', {
+      next: 'Use 127.0.0.1 or localhost, or name the host in AGENT_TURBO_ALLOWED_HOSTS.',
+    })
+  }
+  const origin = c.req.header('origin')
+  if (origin === undefined) return null
+  const from = /^https?:\/\/(\[[^\]]*\]|[^/:]+)(?::\d+)?$/.exec(origin.toLowerCase())?.[1]
+  if (from !== undefined && (isLoopback(from) || from === host || config.allowedHosts.includes(from))) return null
+  return new TurboError('forbidden', 'requests from web pages of another origin are refused', {
+    next: 'Call from a program, or name the host of the page in AGENT_TURBO_ALLOWED_HOSTS.',
+  })
+}
+
+/** The host the request was sent to, lower case, without port. */
+function hostOf(c: HttpContext): string {
+  const url = c.req.url
+  const start = url.indexOf('://') + 3
+  const authority = url.slice(start, url.indexOf('/', start)).toLowerCase()
+  return authority.replace(/:\d+$/, '')
+}
+
+/**
+ * Who calls. On the loopback a request without a key is local, unless it came through a proxy or under a name that is
+ * not the loopback's.
+ *
+ * @throws TurboError `unauthorized`
+ */
+export async function authenticate(c: HttpContext, { config, turbo }: HttpDependencies): Promise<Principal> {
+  const header = c.req.header('authorization')
+  if (header === undefined) {
+    const isProxied = PROXY_HEADERS.some((name) => c.req.header(name) !== undefined)
+    if (isLoopback(config.host) && !isProxied && isLoopback(hostOf(c))) return LOCAL
+    throw new TurboError('unauthorized', 'an API key is required', {
+      next: 'Send the header Authorization: Bearer <key>; `agent-turbo keys create` makes one.',
+    })
+  }
+  const key = /^Bearer +(\S+) *$/i.exec(header)?.[1]
+  if (key === undefined) {
+    throw new TurboError('unauthorized', 'the Authorization header is not of the form Bearer <key>')
+  }
+  return turbo.access.verifyKey(key)
+}
+
+/** @throws TurboError `forbidden` naming the scope that is missing. */
+export function authorize(principal: Principal, scope: Scope): void {
+  if (allows(principal, scope)) return
+  throw new TurboError('forbidden', `this API key lacks the scope ${scope}`, {
+    next: `Use a key that has ${scope}; \`agent-turbo keys create --scopes ${scope}\` makes one.`,
+  })
+}

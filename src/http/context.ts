@@ -1,0 +1,54 @@
+import type { Context } from 'hono'
+import type { Log } from '../base/log.ts'
+import type { Turbo } from '../operations/index.ts'
+import type { BodyBudget } from './body.ts'
+import type { Metrics } from './metrics.ts'
+import type { RateLimit } from './rate-limit.ts'
+
+export interface HttpConfig {
+  /** Address to bind. Anything but the loopback needs API keys. */
+  host: string
+  /** 0 lets the system choose. */
+  port: number
+  /** Host names, beside the loopback's own, under which a proxy reaches this server. Lower case, without port. */
+  allowedHosts: readonly string[]
+  /** Requests a minute and API key; 0 lifts the limit. Callers on this machine without a key have none. */
+  rateLimitPerMinute: number
+}
+
+/** What the routes share. */
+export interface HttpDependencies {
+  turbo: Turbo
+  config: HttpConfig
+  log: Log
+  metrics: Metrics
+  rateLimit: RateLimit
+  bodyBudget: BodyBudget
+  /** True from the moment the server begins to stop: answers then end their connections. */
+  isStopping(): boolean
+}
+
+/** What a request carries from the edge to its answer. */
+export interface HttpEnv {
+  Variables: {
+    requestId: string
+    /** Name for log and metrics; `none` until a route has matched. */
+    operation: string
+    /** Headers that every answer of this request gets, beside its own. */
+    headers: Record<string, string>
+  }
+}
+
+export type HttpContext = Context<HttpEnv>
+
+export const JSON_TYPE = 'application/json; charset=utf-8'
+
+/** The answer, made in one piece: adding headers to a Response afterwards costs its fast path. */
+export function respond(
+  c: HttpContext,
+  status: number,
+  body: string | null,
+  headers: Record<string, string> = {},
+): Response {
+  return new Response(body, { status, headers: { ...c.get('headers'), ...headers } })
+}

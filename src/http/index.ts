@@ -1,0 +1,52 @@
+import type { Hono } from 'hono'
+import type { Log } from '../base/log.ts'
+import type { Turbo } from '../operations/index.ts'
+import { createApp } from './app.ts'
+import { BODIES_BYTES_MAX, BodyBudget } from './body.ts'
+import type { HttpConfig, HttpEnv } from './context.ts'
+import { Metrics } from './metrics.ts'
+import { createRateLimit } from './rate-limit.ts'
+import { HttpServer } from './server.ts'
+
+export type { HttpConfig } from './context.ts'
+export { openApiDocument } from './openapi.ts'
+
+export interface HttpServerOptions {
+  turbo: Turbo
+  config: HttpConfig
+  log: Log
+}
+
+/**
+ * The HTTP surface: `app` answers requests without a socket (tests), `start` binds and `stop` ends gracefully.
+ *
+ * `start` rejects with a TurboError: `forbidden` on an address that is not the loopback while there is no API key,
+ * `conflict` when the port is taken. `stop` lets requests in flight finish, at most 10 seconds.
+ */
+export interface Http {
+  app: Hono<HttpEnv>
+  start(): Promise<{ url: string }>
+  stop(): Promise<void>
+}
+
+export function createHttpServer({ turbo, config, log }: HttpServerOptions): Http {
+  let stopping = false
+  const app = createApp({
+    turbo,
+    config,
+    log,
+    metrics: new Metrics(),
+    rateLimit: createRateLimit(config.rateLimitPerMinute),
+    bodyBudget: new BodyBudget(BODIES_BYTES_MAX),
+    isStopping: () => stopping,
+  })
+  const server = new HttpServer({ fetch: app.fetch, config, hasKeys: () => turbo.access.hasKeys(), log })
+  return {
+    app,
+    start: () => server.start(),
+    stop: () => {
+      stopping = true
+      return server.stop()
+    },
+  }
+}

@@ -1,0 +1,148 @@
+import type { Log } from '../../base/log.ts'
+import { createLoop, type Loop } from '../../base/loop.ts'
+import type { Database } from '../../db/executor.ts'
+import type { SpaceRow } from '../spaces/queries.ts'
+import { deleteRetiredVectors, listSpaces, markUnembedded } from '../spaces/queries.ts'
+import type { EmbeddingSpaces } from '../spaces/spaces.ts'
+import { addAccesses } from '../store/queries.ts'
+import {
+  closeExpired,
+  countFresh,
+  countLexemes,
+  indexFresh,
+  lexiconDrift,
+  rebuildLexicon,
+  settleTextIndex,
+  vacuum,
+} from './queries.ts'
+
+/**
+ * How the two engines differ. A statement of the embedded engine delays every query, so its steps are a few
+ * milliseconds long; and it compares some thousands of vectors faster than it inserts one into a graph.
+ */
+const PACE = {
+  postgres: { indexFrom: 1_000, indexBatch: 64, lexemeBatch: 1_000 },
+  embedded: { indexFrom: 4_000, indexBatch: 3, lexemeBatch: 50 },
+} as const
+
+const LEXICON_IDLE_MS = 250
+const INDEX_IDLE_MS = 500
+const HOUSEKEEPING_MS = 5_000
+/** Counted and existing items may differ by this share before everything is counted anew. */
+const LEXICON_DRIFT_MAX = 0.1
+/** Distinct items whose accesses are collected between two writes. */
+const ACCESSES_MAX = 10_000
+/** Rows that one housekeeping step closes or deletes. */
+const HOUSEKEEPING_ROWS_MAX = 500
+
+export interface MaintenanceOptions {
+  db: Database
+  spaces: EmbeddingSpaces
+  log: Log
+  onWrite: () => void
+}
+
+/** What keeps the store quick and its statistics true; all of it may stop at any time and be caught up later. */
+export class Maintenance {
+  readonly #options: MaintenanceOptions
+  readonly #loops: { lexicon: Loop; index: Loop; housekeeping: Loop }
+  #accesses = new Map<number, number>()
+  #unsettled = false
+  #graphGrew = false
+
+  constructor(options: MaintenanceOptions) {
+    this.#options = options
+    const { log } = options
+    this.#loops = {
+      lexicon: createLoop({ name: 'lexicon', idleMs: LEXICON_IDLE_MS * 20, log, step: () => this.countLexicon() }),
+      index: createLoop({ name: 'vector-index', idleMs: INDEX_IDLE_MS, log, step: () => this.indexVectors() }),
+      housekeeping: createLoop({
+        name: 'housekeeping',
+        idleMs: HOUSEKEEPING_MS,
+        log,
+        step: () => this.keepHouse(),
+      }),
+    }
+  }
+
+  start(): void {
+    for (const loop of Object.values(this.#loops)) loop.start()
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(Object.values(this.#loops).map((loop) => loop.stop()))
+    await this.#flushAccesses()
+  }
+
+  /** Something was written: there may be words to count and vectors to index. */
+  wake(): void {
+    this.#loops.lexicon.wake()
+    this.#loops.index.wake()
+  }
+
+  recordAccess(ids: number[]): void {
+    for (const id of ids) {
+      const times = this.#accesses.get(id)
+      if (times === undefined && this.#accesses.size >= ACCESSES_MAX) continue
+      this.#accesses.set(id, (times ?? 0) + 1)
+    }
+  }
+
+  /** Counts the words of some items; true while there are more. */
+  async countLexicon(): Promise<boolean> {
+    const { db } = this.#options
+    const counted = await countLexemes(db, PACE[db.engine].lexemeBatch)
+    if (counted > 0) {
+      this.#unsettled = true
+      return true
+    }
+    if (this.#unsettled) {
+      this.#unsettled = false
+      await settleTextIndex(db)
+    }
+    return false
+  }
+
+  /** Lets some vectors into the graph once there are enough outside it; true while there are more. */
+  async indexVectors(): Promise<boolean> {
+    const { db, spaces } = this.#options
+    const space = await spaces.activeSpace()
+    if (!space) return false
+    const { indexFrom, indexBatch } = PACE[db.engine]
+    if (!this.#graphGrew && (await countFresh(db, space.id, indexFrom)) < indexFrom) return false
+    const indexed = await indexFresh(db, space.id, indexBatch)
+    this.#graphGrew = indexed > 0
+    if (!this.#graphGrew && db.engine === 'embedded') await vacuum(db)
+    return this.#graphGrew
+  }
+
+  /** Expiry, access counts, drift of the statistics and vectors of retired spaces. */
+  async keepHouse(): Promise<boolean> {
+    const { db, log, onWrite } = this.#options
+    await this.#flushAccesses()
+    const closed = await closeExpired(db, HOUSEKEEPING_ROWS_MAX)
+    if (closed > 0) onWrite()
+    if ((await lexiconDrift(db)) > LEXICON_DRIFT_MAX) {
+      log.info('counting the lexicon anew')
+      await db.transaction(rebuildLexicon)
+    }
+    return closed === HOUSEKEEPING_ROWS_MAX || (await this.#clearRetired())
+  }
+
+  async #clearRetired(): Promise<boolean> {
+    const { db } = this.#options
+    const spaces = await listSpaces(db)
+    const active = spaces.find((space: SpaceRow) => space.status === 'active')
+    if (!active || !spaces.some((space) => space.status === 'retired' && space.vectors > 0)) return false
+    // An add that began before the switch may have written vectors of the retired space alone.
+    await markUnembedded(db, active.id)
+    return (await deleteRetiredVectors(db, HOUSEKEEPING_ROWS_MAX)) > 0
+  }
+
+  async #flushAccesses(): Promise<void> {
+    if (this.#accesses.size === 0) return
+    const counts = this.#accesses
+    this.#accesses = new Map()
+    await addAccesses(this.#options.db, counts)
+  }
+}

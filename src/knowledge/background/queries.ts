@@ -1,0 +1,89 @@
+import { sql } from 'drizzle-orm'
+import type { Executor } from '../../db/executor.ts'
+
+/** Vectors of the space that are outside its graph, counted no further than `limit`. */
+export async function countFresh(db: Executor, spaceId: number, limit: number): Promise<number> {
+  const rows = await db.query<{ fresh: number }>(sql`
+    select count(*) as fresh
+    from (select 1 from knowledge_vectors where space_id = ${spaceId} and not indexed limit ${limit}) f`)
+  return rows[0]?.fresh ?? 0
+}
+
+/** Lets up to `limit` of the oldest fresh vectors into the graph; the number let in. */
+export async function indexFresh(db: Executor, spaceId: number, limit: number): Promise<number> {
+  const rows = await db.query(sql`
+    update knowledge_vectors v set indexed = true
+    from (
+      select chunk_id from knowledge_vectors where space_id = ${spaceId} and not indexed
+      order by chunk_id limit ${limit} for update skip locked
+    ) f
+    where v.chunk_id = f.chunk_id and v.space_id = ${spaceId}
+    returning v.chunk_id`)
+  return rows.length
+}
+
+/**
+ * Adds the lexemes of up to `limit` items to the document frequencies, going on from the last item counted; the number
+ * of items counted. The one row of `knowledge_corpus` is locked, so that two processes never count an item twice.
+ */
+export async function countLexemes(db: Executor, limit: number): Promise<number> {
+  const rows = await db.query<{ counted: number }>(sql`
+    with corpus as materialized (select through_id from knowledge_corpus for update),
+    fresh as materialized (
+      select k.id, k.lexemes from agent_knowledge k, corpus where k.id > corpus.through_id order by k.id limit ${limit}
+    ),
+    merged as (
+      insert into knowledge_lexicon as known (lexeme, documents)
+      select lexeme, count(*) from fresh, unnest(fresh.lexemes) group by lexeme order by lexeme
+      on conflict (lexeme) do update set documents = known.documents + excluded.documents
+    )
+    update knowledge_corpus c set items = c.items + f.items, lexemes = c.lexemes + f.lexemes, through_id = f.last_id,
+      refreshed_at = now()
+    from (select count(*) as items, sum(length(lexemes)) as lexemes, max(id) as last_id from fresh) f
+    where f.items > 0
+    returning f.items as counted`)
+  return rows[0]?.counted ?? 0
+}
+
+/** How far the counted items are from those that exist, as a share: erased items and late commits drift apart. */
+export async function lexiconDrift(db: Executor): Promise<number> {
+  const rows = await db.query<{ drift: number }>(sql`
+    select abs(c.items - k.items)::float8 / greatest(k.items, 100) as drift
+    from knowledge_corpus c, (select count(*) as items, coalesce(max(id), 0) as last from agent_knowledge) k
+    where c.through_id >= k.last`)
+  return rows[0]?.drift ?? 0
+}
+
+/** Counts everything anew; called inside a transaction. */
+export async function rebuildLexicon(tx: Executor): Promise<void> {
+  await tx.query(sql`select 1 from knowledge_corpus for update`)
+  await tx.query(sql`delete from knowledge_lexicon`)
+  await tx.query(sql`
+    insert into knowledge_lexicon (lexeme, documents)
+    select word, ndoc from ts_stat('select lexemes from agent_knowledge') where word <> ''`)
+  await tx.query(sql`
+    update knowledge_corpus set (items, lexemes, through_id) =
+      (select count(*), coalesce(sum(length(lexemes)), 0), coalesce(max(id), 0) from agent_knowledge),
+      refreshed_at = now()`)
+}
+
+/** Moves the full-text index's pending entries into its tree, where finding them does not mean reading them all. */
+export async function settleTextIndex(db: Executor): Promise<void> {
+  await db.query(sql`select gin_clean_pending_list('agent_knowledge_lexemes')`)
+}
+
+/** Closes items whose time has passed; the number closed. */
+export async function closeExpired(db: Executor, limit: number): Promise<number> {
+  const rows = await db.query(sql`
+    update agent_knowledge set valid_to = expires_at
+    where id in (select id from agent_knowledge where expires_at <= now() and valid_to is null limit ${limit})
+    returning id`)
+  return rows.length
+}
+
+/** Planner statistics and dead rows: the embedded engine has no autovacuum. */
+export async function vacuum(db: Executor): Promise<void> {
+  for (const table of ['agent_knowledge', 'knowledge_chunks', 'knowledge_vectors', 'knowledge_lexicon']) {
+    await db.query(sql.raw(`vacuum (analyze) ${table}`))
+  }
+}

@@ -1,0 +1,100 @@
+import { createHash } from 'node:crypto'
+import { isTurboError } from '../../base/errors.ts'
+import type { AddContext } from '../store/add.ts'
+import { findCurrent, type ItemRecord, insertItems } from '../store/queries.ts'
+import { lexicalOf } from '../text-index.ts'
+import type { DocumentInput, IngestedDocument, IngestInput } from '../types.ts'
+import { type DocumentRow, findDocuments, supersedeEarlier, upsertDocument } from './queries.ts'
+
+/** Name of the collection where none is given. */
+const DEFAULT_SOURCE = 'documents'
+
+/**
+ * Reads documents and stores each as one item: unchanged ones are skipped, changed ones supersede what they were. Each
+ * document is one transaction, so that a killed ingest goes on where it ended. Vectors are left to the backlog; the
+ * words are found at once.
+ */
+export async function ingest(context: AddContext, input: IngestInput): Promise<{ documents: IngestedDocument[] }> {
+  const { documents, source = DEFAULT_SOURCE, project = null } = input
+  const known = new Map<string, DocumentRow>()
+  const paths = documents.map((document) => document.path)
+  for (const row of await findDocuments(context.db, project, source, paths)) known.set(row.path, row)
+
+  const results: IngestedDocument[] = []
+  for (const document of documents) {
+    const before = known.get(document.path)
+    const bytesHash = hashOf(document)
+    if (before?.contentHash === bytesHash) {
+      results.push({ path: document.path, status: 'unchanged', id: before.itemId, chunks: before.chunks })
+      continue
+    }
+    results.push(await ingestOne(context, input, document, bytesHash, before !== undefined))
+  }
+  if (results.some((result) => result.status !== 'unchanged')) context.onWrite()
+  return { documents: results }
+}
+
+async function ingestOne(
+  context: AddContext,
+  input: IngestInput,
+  document: DocumentInput,
+  bytesHash: string,
+  known: boolean,
+): Promise<IngestedDocument> {
+  const { path } = document
+  try {
+    const read = await context.reader.read(document, context.spaces.chunkLimits())
+    const id = await context.db.transaction(async (tx) => {
+      const identity = { project: input.project ?? null, source: input.source ?? DEFAULT_SOURCE, path }
+      const { title, mediaType, chunks } = read
+      const documentId = await upsertDocument(tx, identity, {
+        title,
+        mediaType,
+        contentHash: bytesHash,
+        chunks: chunks.length,
+      })
+      const { text, identifiers } = lexicalOf(title, read.text)
+      const record: ItemRecord = {
+        content: read.text,
+        contentHash: read.contentHash,
+        title,
+        knowledgeType: 'document',
+        category: null,
+        tags: input.tags ?? [],
+        project: input.project ?? null,
+        scope: input.scope ?? 'global',
+        sourceSession: null,
+        sourceTask: null,
+        sourceAgent: null,
+        sourceUrl: null,
+        sourceCommit: null,
+        documentId,
+        importance: 0.5,
+        expiresAt: null,
+        metadata: {},
+        lexicalText: text,
+        identifiers,
+        chunks,
+        vectors: null,
+      }
+      const [inserted] = await insertItems(tx, [record], null)
+      const [current] = inserted ? [inserted] : await findCurrent(tx, [{ position: 0, record }])
+      if (!current) return null
+      await supersedeEarlier(tx, documentId, current.id)
+      return current.id
+    })
+    return { path, status: known ? 'updated' : 'created', id, chunks: read.chunks.length }
+  } catch (error) {
+    // What is wrong with one document (unreadable, too large, refused by the database) does not end the others.
+    if (!isTurboError(error, 'invalid_input', 'unsupported_media_type', 'payload_too_large', 'conflict')) throw error
+    return { path, status: 'failed', id: null, chunks: 0, detail: error.message }
+  }
+}
+
+function hashOf({ content, mediaType }: DocumentInput): string {
+  return createHash('sha256')
+    .update(mediaType ?? '')
+    .update('\n')
+    .update(content)
+    .digest('hex')
+}

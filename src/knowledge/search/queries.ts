@@ -1,0 +1,235 @@
+import { type SQL, sql } from 'drizzle-orm'
+import type { Executor } from '../../db/executor.ts'
+import { inScope } from '../scope-queries.ts'
+import type { KnowledgeFilter } from '../types.ts'
+
+/** BM25 parameters in the range its authors recommend (Robertson and Zaragoza, 2009). */
+const K1 = 1.5
+const B = 0.75
+
+/**
+ * Candidates are the items that hold one of the query's rarest words, taken until their document frequencies sum to
+ * this. Measured against full BM25 (docs/decisions/003-lexical-ranking.md): 99.7% of the top ten at 20,000 items, 96%
+ * at 100,000, at a cost that does not grow with the store.
+ */
+export const LEXICAL_CANDIDATES_MAX = 1_000
+/** Bound on rows ranked whatever the statistics say: a query of one word that every item holds, or a stale lexicon. */
+const LEXICAL_ROWS_MAX = 20_000
+/** How deep each arm ranks before fusion. */
+export const ARM_DEPTH = 100
+/** A scope of at most this many items is searched exactly: every word chooses candidates, every vector is compared. */
+export const EXACT_SCOPE_MAX = 2_000
+
+export interface SearchPlan {
+  /** Query text with the parts of identifiers appended; null leaves the lexical arm out. */
+  text: string | null
+  /** Identifiers of the query as they are indexed, lower case. */
+  identifiers: string[]
+  /** How many words can be scored, rounded up so that few statements exist. */
+  slots: number
+  /** Sum of document frequencies that candidates may reach. */
+  candidatesMax: number
+  /** Vector as `[x,y,…]`; null leaves the dense arm out. */
+  vector: string | null
+  space: { id: number; dimensions: number } | null
+  /** Compare every vector in scope instead of walking the index. */
+  exact: boolean
+  /** What a point of similarity above the arm's floor is worth against a share of the query's idf. */
+  denseWeight: number
+  filter: KnowledgeFilter
+  minSimilarity: number | null
+  limit: number
+}
+
+export interface SearchRow {
+  id: number
+  content: string
+  title: string | null
+  knowledgeType: string
+  category: string | null
+  tags: string[]
+  project: string | null
+  scope: string
+  sourceSession: string | null
+  sourceTask: string | null
+  sourceAgent: string | null
+  sourceUrl: string | null
+  sourceCommit: string | null
+  path: string | null
+  createdAt: string
+  importance: number
+  startOffset: number | null
+  endOffset: number | null
+  similarity: number | null
+  denseRank: number | null
+  bm25: number | null
+  lexicalRank: number | null
+  /** Share of the query's total idf that this item's words carry, 0 to 1. */
+  coverage: number | null
+  score: number
+  /** Seconds until the item expires, by the database's clock; null when it does not. */
+  expiresInSeconds: number | null
+  totalCandidates: number
+  /** Chunks that the dense arm found. */
+  denseFound: number
+  /** True when every word of the query chose candidates, so that the lexical arm missed nothing. */
+  lexicalComplete: boolean
+}
+
+/** Number of items in scope, counted no further than {@link EXACT_SCOPE_MAX} + 1. */
+export async function countScope(db: Executor, filter: KnowledgeFilter): Promise<number> {
+  const rows = await db.query<{ items: number }>(sql`
+    select count(*) as items
+    from (select 1 from agent_knowledge k where ${inScope(filter)} limit ${EXACT_SCOPE_MAX + 1}) s`)
+  return rows[0]?.items ?? 0
+}
+
+/** The lexemes of a query text with their statistics, rarest first, as the lexical arm sees them. */
+function wordsCte(plan: SearchPlan): SQL {
+  return sql`
+    words as materialized (
+      select lexeme, term, documents, idf,
+        running <= ${plan.candidatesMax} or running = documents as used
+      from (
+        select lexeme, documents, idf,
+          ('''' || replace(replace(lexeme, '\\', '\\\\'), '''', '''''') || '''')::tsquery as term,
+          sum(documents) over (order by documents, lexeme) as running
+        from (
+          select w.lexeme, coalesce(l.documents, 0) as documents,
+            ln(1 + (greatest(c.items, l.documents, 1) - coalesce(l.documents, 0) + 0.5)
+                 / (coalesce(l.documents, 0) + 0.5))::float8 as idf
+          from (
+            select unnest(tsvector_to_array(to_tsvector('english', ${plan.text})))
+            union select unnest(${sql.param(plan.identifiers)}::text[])
+          ) w(lexeme)
+          left join knowledge_lexicon l using (lexeme)
+          cross join knowledge_corpus c
+          where w.lexeme <> ''
+          order by documents, lexeme
+          limit ${plan.slots}
+        ) known
+      ) counted
+    ),
+    query as materialized (
+      select string_agg(term::text, ' | ') filter (where used)::tsquery as any_of, sum(idf) as idf_total,
+        bool_and(used) as lexical_complete,
+        array_agg(term order by documents, lexeme) as terms, array_agg(idf order by documents, lexeme) as idfs,
+        (select greatest(lexemes / greatest(items, 1)::float8, 1) from knowledge_corpus) as mean_length
+      from words
+    )`
+}
+
+/**
+ * BM25 from one `ts_rank` call a word, without unnesting the vector. With default weights the rank r of a single word
+ * is 0.1 * (1 + 1/4 + … + 1/tf²) / (π²/6), a strictly rising function of its frequency tf. The tail of that series,
+ * Σ(j > tf) 1/j² ≈ 1 / (tf + 1/2), inverts it (5% off at tf = 1, 1% above): with u = 1 - 10 r and C = π²/6,
+ * tf = 1 / (C u) - 1/2. Put into tf / (tf + K) and solved so that r stands once, a word is worth
+ * idf * (p / (m - n r) - q), where k = (K - 1/2) C, q = C / (2 k), p = 1 + q, m = 1 + k, n = 10 k depend on the
+ * item's length alone. K is held above 1/2, which only items shorter than a fifth of the mean reach.
+ */
+function lexicalCtes(plan: SearchPlan): SQL {
+  if (plan.text === null) {
+    return sql`query as (select true as lexical_complete),
+    lexical as (select null::bigint as id, null::real as importance, null::float8 as bm25,
+      null::float8 as coverage, null::bigint as rank where false)`
+  }
+  const words = Array.from({ length: plan.slots }, (_, index) => {
+    const slot = sql.raw(`[${index + 1}]`)
+    return sql`coalesce((select idfs${slot} from query) *
+          (p / (m - n * nullif(ts_rank(lexemes, (select terms${slot} from query)), 0)) - q), 0)`
+  })
+  const half = (Math.PI * Math.PI) / 12
+  return sql`${wordsCte(plan)},
+    candidates as (
+      select id, importance, lexemes, 1 + ${sql.raw(String(half))} / k as p, ${sql.raw(String(half))} / k as q, 1 + k as m, 10 * k as n
+      from (
+        select k.id, k.importance, k.lexemes, ${sql.raw(String(2 * half))} * (greatest(0.6,
+          ${sql.raw(String(K1 * (1 - B)))} + ${sql.raw(String(K1 * B))} * length(k.lexemes) / (select mean_length from query)) - 0.5) as k
+        from agent_knowledge k
+        where k.lexemes @@ (select any_of from query) and ${inScope(plan.filter)}
+        limit ${sql.raw(String(LEXICAL_ROWS_MAX))}
+      ) matching
+      offset 0
+    ),
+    lexical as materialized (
+      select id, importance, bm25, bm25 / (select idf_total from query) as coverage,
+        row_number() over (order by bm25 desc, id) as rank
+      from (select id, importance, ${sql.join(words, sql` + `)} as bm25 from candidates) ranked
+      order by bm25 desc, id limit ${sql.raw(String(ARM_DEPTH))}
+    )`
+}
+
+function denseCtes(plan: SearchPlan): SQL {
+  if (plan.vector === null || plan.space === null) {
+    return sql`nearest as (select 1 where false),
+    dense as (select null::bigint as id, null::real as importance, null::bigint as chunk_id,
+      null::float8 as similarity, null::bigint as rank, null::float8 as floor where false)`
+  }
+  const type = sql.raw(`halfvec(${plan.space.dimensions})`)
+  const distance = sql`v.embedding::${type} <=> ${plan.vector}::${type}`
+  const space = sql.raw(String(plan.space.id))
+  const arm = (which: SQL) => sql`
+    (select v.item_id, v.chunk_id, k.importance, ${distance} as distance
+     from knowledge_vectors v join agent_knowledge k on k.id = v.item_id
+     where v.space_id = ${space} and ${which} and ${inScope(plan.filter)}
+     order by ${distance} limit ${sql.raw(String(ARM_DEPTH))})`
+  const arms = plan.exact ? arm(sql`true`) : sql`${arm(sql`v.indexed`)} union all ${arm(sql`not v.indexed`)}`
+  return sql`
+    nearest as materialized (
+      select item_id, chunk_id, importance, distance from (${arms}) arms
+      order by distance, chunk_id limit ${sql.raw(String(ARM_DEPTH))}
+    ),
+    dense as materialized (
+      select item_id as id, importance, chunk_id, 1 - distance as similarity,
+        row_number() over (order by distance, item_id) as rank,
+        (select case when count(*) = ${sql.raw(String(ARM_DEPTH))} then 1 - max(distance) else 0 end from nearest) as floor
+      from (
+        select distinct on (item_id) item_id, importance, chunk_id, distance
+        from nearest order by item_id, distance, chunk_id
+      ) best
+    )`
+}
+
+/** Both arms, their fusion and the winning items in one statement, so one round trip. */
+export function searchStatement(plan: SearchPlan): SQL {
+  const threshold = plan.minSimilarity === null ? sql`` : sql`where d.similarity >= ${plan.minSimilarity}`
+  return sql`
+    with ${lexicalCtes(plan)}, ${denseCtes(plan)},
+    fused as materialized (
+      select coalesce(d.id, l.id) as id, d.chunk_id, d.similarity, d.rank as dense_rank, l.bm25, l.coverage,
+        l.rank as lexical_rank,
+        (coalesce(l.coverage, 0) + coalesce(${plan.denseWeight}::float8 * (d.similarity - d.floor), 0))
+          * (0.9 + 0.2 * coalesce(d.importance, l.importance)) as score
+      from dense d full join lexical l on l.id = d.id ${threshold}
+    ),
+    top as materialized (select * from fused order by score desc, id limit ${plan.limit})
+    select k.id, k.content, k.title, k.knowledge_type, k.category, k.tags, k.project, k.scope, k.source_session,
+      k.source_task, k.source_agent, k.source_url, k.source_commit, k.created_at, k.importance,
+      (select path from documents where documents.id = k.document_id) as path, c.start_offset, c.end_offset,
+      t.similarity, t.dense_rank, t.bm25, t.lexical_rank, t.coverage, t.score,
+      extract(epoch from k.expires_at - now())::float8 as expires_in_seconds,
+      (select count(*) from fused) as total_candidates, (select count(*) from nearest) as dense_found,
+      (select lexical_complete from query) as lexical_complete
+    from top t
+    join agent_knowledge k on k.id = t.id
+    left join lateral (select start_offset, end_offset from knowledge_chunks where id = t.chunk_id offset 0) c on true
+    order by t.score desc, k.id`
+}
+
+export function search(db: Executor, plan: SearchPlan): Promise<SearchRow[]> {
+  return db.query<SearchRow>(searchStatement(plan))
+}
+
+export interface WordRow {
+  lexeme: string
+  documents: number
+  idf: number
+  used: boolean
+}
+
+/** The words of a query for `explain`. */
+export function explainWords(db: Executor, plan: SearchPlan): Promise<WordRow[]> {
+  return db.query<WordRow>(
+    sql`with ${wordsCte(plan)} select lexeme, documents, idf, used from words order by documents, lexeme`,
+  )
+}

@@ -1,0 +1,195 @@
+import { isTurboError } from '../../base/errors.ts'
+import type { Database } from '../../db/executor.ts'
+import type { AnswerCache } from '../cache.ts'
+import { isNarrowed } from '../scope-queries.ts'
+import type { SpaceRow } from '../spaces/queries.ts'
+import type { EmbeddingSpaces } from '../spaces/spaces.ts'
+import { toVectorText } from '../spaces/vectors.ts'
+import { identifierTokens } from '../text/identifiers.ts'
+import type { QueryExplanation, QueryInput, QueryMode, QueryResult } from '../types.ts'
+import { fitToTokens } from './budget.ts'
+import { toHit } from './hits.ts'
+import {
+  ARM_DEPTH,
+  countScope,
+  EXACT_SCOPE_MAX,
+  explainWords,
+  LEXICAL_CANDIDATES_MAX,
+  type SearchPlan,
+  type SearchRow,
+  search,
+} from './queries.ts'
+
+/** How long a query waits for its vector before it is answered by words alone. */
+const EMBED_WAIT_MS = 5_000
+/**
+ * What a point of cosine above the arm's floor weighs against a share of the query's idf, for a model of full worth;
+ * the two spread about alike then (docs/decisions/003-ranking.md).
+ */
+const DENSE_WEIGHT = 1.5
+/** Number of words scored, of the steps up to which statements are prepared. */
+const SLOTS = [2, 4, 6, 8, 12, 16, 24, 32] as const
+/** How many results beyond the limit an explanation looks at, to say what was dropped. */
+const EXPLAIN_DEPTH = 50
+
+/** What an answer may be computed from and is counted in. */
+export interface QueryContext {
+  db: Database
+  spaces: EmbeddingSpaces
+  cache: AnswerCache<QueryResult>
+  /** Called with the ids of the items an answer returned. */
+  onAccess: (ids: number[]) => void
+  counters: { exactReruns: number }
+}
+
+export async function query(context: QueryContext, input: QueryInput): Promise<QueryResult> {
+  const startedAt = performance.now()
+  const key = input.explain ? null : JSON.stringify(input)
+  const known = key === null ? undefined : context.cache.get(key)
+  if (known) {
+    context.onAccess(known.results.map((hit) => hit.id))
+    return { ...known, cached: true, tookMs: since(startedAt) }
+  }
+  const { generation } = context.cache
+  const computed = await answer(context, input, startedAt)
+  const { result } = computed
+  context.onAccess(result.results.map((hit) => hit.id))
+  if (key !== null && !result.degraded) {
+    context.cache.set(key, result, { generation, bytes: sizeOf(result), msMax: computed.validMs })
+  }
+  return result
+}
+
+interface Answer {
+  result: QueryResult
+  /** How long it stays right if nothing is written: until its first item expires. */
+  validMs: number
+}
+
+async function answer(context: QueryContext, input: QueryInput, startedAt: number): Promise<Answer> {
+  const mode = input.mode ?? 'hybrid'
+  const limit = input.limit ?? 5
+  const timingsMs: Record<string, number> = {}
+  const degraded: string[] = []
+  const embedding = mode === 'text' ? null : await queryVector(context, input.query, mode, degraded)
+  timingsMs.embed = since(startedAt)
+  const plan = await planSearch(context, input, embedding, mode)
+  timingsMs.plan = since(startedAt) - timingsMs.embed
+  const { rows, exactRerun } = await run(context, plan, limit)
+  timingsMs.search = since(startedAt) - timingsMs.embed - timingsMs.plan
+
+  const dropped: QueryExplanation['dropped'] = []
+  const similar = rows.filter((row) => {
+    const kept = input.minSimilarity === undefined || (row.similarity ?? -2) >= input.minSimilarity
+    if (!kept) dropped.push({ id: row.id, reason: 'min_similarity' })
+    return kept
+  })
+  for (const row of similar.slice(limit)) dropped.push({ id: row.id, reason: 'limit' })
+  const hits = similar.slice(0, limit).map((row) => toHit(row, plan.denseWeight, input.explain ?? false))
+  const fitted = input.maxTokens === undefined ? { hits, dropped: [] } : await fitToTokens(hits, input.maxTokens)
+  dropped.push(...fitted.dropped)
+
+  const result: QueryResult = {
+    query: input.query,
+    results: fitted.hits,
+    totalCandidates: rows[0]?.totalCandidates ?? 0,
+    cached: false,
+    tookMs: 0,
+  }
+  if (degraded.length > 0) result.degraded = degraded
+  if (input.explain) {
+    const words = plan.text === null ? [] : await explainWords(context.db, plan)
+    const dense = plan.vector === null ? 'none' : plan.exact || exactRerun ? 'exact' : 'index'
+    result.explain = {
+      plan: { dense, lexical: plan.text === null ? 'none' : 'bm25', exactRerun },
+      lexemes: words,
+      timingsMs,
+      dropped,
+    }
+  }
+  result.tookMs = since(startedAt)
+  const expiries = rows.map((row) => row.expiresInSeconds ?? Number.POSITIVE_INFINITY)
+  return { result, validMs: Math.min(...expiries) * 1000 }
+}
+
+/** The query's vector; null, with the reason in `degraded`, when a hybrid query has to do without. */
+async function queryVector(
+  { spaces }: QueryContext,
+  text: string,
+  mode: QueryMode,
+  degraded: string[],
+): Promise<{ space: SpaceRow; vector: string } | null> {
+  try {
+    const { space, vectors } = await spaces.embed([text], 'query', EMBED_WAIT_MS)
+    return { space, vector: toVectorText(vectors[0] as Float32Array) }
+  } catch (error) {
+    if (!isTurboError(error, 'embedder_unavailable')) throw error
+    if (mode === 'vector') throw error
+    degraded.push(spaces.state.ready ? 'embedder_unavailable' : spaces.state.problem)
+    return null
+  }
+}
+
+async function planSearch(
+  { db, spaces }: QueryContext,
+  input: QueryInput,
+  embedding: { space: SpaceRow; vector: string } | null,
+  mode: QueryMode,
+): Promise<SearchPlan> {
+  const { project, scope, knowledgeType, category, tags, source, since: from, asOf } = input
+  const filter = { project, scope, knowledgeType, category, tags, source, since: from, asOf }
+  const narrowed = isNarrowed(filter)
+  const items = narrowed ? await countScope(db, filter) : null
+  const exact = items !== null && items <= EXACT_SCOPE_MAX
+  const { whole, parts } = identifierTokens(input.query)
+  const text = parts.length > 0 ? `${input.query} ${parts.join(' ')}` : input.query
+  const explain = input.explain ?? false
+  return {
+    text: mode === 'vector' ? null : text,
+    identifiers: whole,
+    slots: slotsFor(text, whole.length),
+    // In a narrow scope most holders of a rare word are out of scope, so more words must choose candidates.
+    candidatesMax: exact ? Number.MAX_SAFE_INTEGER : LEXICAL_CANDIDATES_MAX * (narrowed ? 5 : 1),
+    vector: embedding?.vector ?? null,
+    space: embedding?.space ?? null,
+    exact,
+    denseWeight: DENSE_WEIGHT * spaces.embedder.traits.worth,
+    filter,
+    minSimilarity: explain ? null : (input.minSimilarity ?? null),
+    limit: (input.limit ?? 5) + (explain ? EXPLAIN_DEPTH : 0),
+  }
+}
+
+/**
+ * Runs the plan; runs it again exactly when an arm may have left out what it should have found: the walk through the
+ * graph ends at its bound on visited tuples, and a query's rarest words may all be out of scope.
+ */
+async function run(
+  { db, counters }: QueryContext,
+  plan: SearchPlan,
+  limit: number,
+): Promise<{ rows: SearchRow[]; exactRerun: boolean }> {
+  const rows = await search(db, plan)
+  if (plan.exact || plan.minSimilarity !== null || rows.length >= limit) return { rows, exactRerun: false }
+  const [first] = rows
+  const complete =
+    first !== undefined && first.lexicalComplete && (plan.vector === null || first.denseFound >= ARM_DEPTH)
+  if (complete || (await countScope(db, plan.filter)) <= rows.length) return { rows, exactRerun: false }
+  counters.exactReruns += 1
+  const exact: SearchPlan = { ...plan, exact: true, candidatesMax: Number.MAX_SAFE_INTEGER }
+  return { rows: await search(db, exact), exactRerun: true }
+}
+
+/** An upper estimate of the lexemes in a text, rounded up to a step. */
+function slotsFor(text: string, identifiers: number): number {
+  const words = text.split(/[^\p{L}\p{N}]+/u).filter(Boolean).length + identifiers
+  return SLOTS.find((step) => step >= words) ?? (SLOTS.at(-1) as number)
+}
+
+function sizeOf(result: QueryResult): number {
+  return result.results.reduce((bytes, hit) => bytes + 2 * (hit.content.length + (hit.passage?.length ?? 0)) + 500, 200)
+}
+
+function since(startedAt: number): number {
+  return Math.round((performance.now() - startedAt) * 1000) / 1000
+}

@@ -1,0 +1,184 @@
+import { sql } from 'drizzle-orm'
+import type { Executor } from '../../db/executor.ts'
+import type { EmbeddingSpaceIdentity } from '../embedders/port.ts'
+
+export interface SpaceRow {
+  id: number
+  model: string
+  dimensions: number
+  prefixScheme: string
+  status: 'building' | 'active' | 'retired'
+  /** How its vectors are made, for servers that are configured for no embedder in particular. */
+  embedder: { kind: string; url?: string; model?: string } | null
+}
+
+const COLUMNS = sql.raw('id, model, dimensions, prefix_scheme, status, embedder')
+
+export async function findActiveSpace(db: Executor): Promise<SpaceRow | undefined> {
+  const rows = await db.query<SpaceRow>(sql`select ${COLUMNS} from embedding_spaces where status = 'active'`)
+  return rows[0]
+}
+
+export function listSpaces(db: Executor): Promise<(SpaceRow & { vectors: number; unindexed: number })[]> {
+  return db.query(sql`
+    select ${COLUMNS},
+      (select count(*) from knowledge_vectors v where v.space_id = s.id) as vectors,
+      (select count(*) from knowledge_vectors v where v.space_id = s.id and not v.indexed) as unindexed
+    from embedding_spaces s order by id`)
+}
+
+/** The space's row, made when it is new; several processes may call this at once. A retired space is built again. */
+export async function ensureSpace(db: Executor, identity: EmbeddingSpaceIdentity): Promise<SpaceRow> {
+  const { model, dimensions, prefixScheme } = identity
+  await db.query(sql`
+    insert into embedding_spaces (model, dimensions, prefix_scheme)
+    values (${model}, ${dimensions}, ${prefixScheme}) on conflict do nothing`)
+  await db.query(sql`
+    update embedding_spaces set status = 'building'
+    where model = ${model} and dimensions = ${dimensions} and prefix_scheme = ${prefixScheme} and status = 'retired'`)
+  const rows = await db.query<SpaceRow>(sql`
+    select ${COLUMNS} from embedding_spaces
+    where model = ${model} and dimensions = ${dimensions} and prefix_scheme = ${prefixScheme}`)
+  return rows[0] as SpaceRow
+}
+
+export async function recordEmbedder(
+  db: Executor,
+  spaceId: number,
+  embedder: NonNullable<SpaceRow['embedder']>,
+): Promise<void> {
+  await db.query(sql`update embedding_spaces set embedder = ${JSON.stringify(embedder)}::jsonb where id = ${spaceId}`)
+}
+
+/**
+ * The HNSW graph of one space, over the vectors that the indexer has let in. m = 16 is pgvector's default;
+ * ef_construction = 100 is worth its build time from 100,000 vectors on (docs/decisions/004-vectors.md).
+ */
+export async function createSpaceIndex(db: Executor, space: SpaceRow): Promise<void> {
+  const { id, dimensions } = space
+  await db.query(
+    sql.raw(`
+    create index if not exists knowledge_vectors_space_${id} on knowledge_vectors
+    using hnsw ((embedding::halfvec(${dimensions})) halfvec_cosine_ops) with (m = 16, ef_construction = 100)
+    where space_id = ${id} and indexed`),
+  )
+}
+
+export async function dropSpaceIndex(db: Executor, spaceId: number): Promise<void> {
+  await db.query(sql.raw(`drop index if exists knowledge_vectors_space_${spaceId}`))
+}
+
+/** Held shared while vectors of the active space are written, exclusively while another space becomes the active one. */
+export const SPACE_SWITCH_LOCK = sql`hashtext('agent-turbo:space-switch')`
+
+/** Waits until no statement writes vectors of the active space, and keeps new ones out until the transaction ends. */
+export async function lockSpaceSwitch(tx: Executor): Promise<void> {
+  await tx.query(sql`select pg_advisory_xact_lock(${SPACE_SWITCH_LOCK})`)
+}
+
+/** Retires the active space and makes `spaceId` the active one; called inside a transaction that holds the switch lock. */
+export async function switchActive(tx: Executor, spaceId: number): Promise<void> {
+  await tx.query(sql`update embedding_spaces set status = 'retired' where status = 'active' and id <> ${spaceId}`)
+  await tx.query(sql`update embedding_spaces set status = 'active', activated_at = now() where id = ${spaceId}`)
+}
+
+/** Marks items that lack a vector of the space as pending, so that the backlog embeds them. */
+export async function markUnembedded(tx: Executor, spaceId: number): Promise<void> {
+  await tx.query(sql`
+    update agent_knowledge k set embedding_state = 'pending'
+    where embedding_state = 'ready' and exists (
+      select from knowledge_chunks c where c.item_id = k.id and not exists (
+        select from knowledge_vectors v where v.chunk_id = c.id and v.space_id = ${spaceId}))`)
+}
+
+/** Removes up to `limit` vectors of retired spaces; the number removed. */
+export async function deleteRetiredVectors(db: Executor, limit: number): Promise<number> {
+  const rows = await db.query(sql`
+    delete from knowledge_vectors where (chunk_id, space_id) in (
+      select v.chunk_id, v.space_id from knowledge_vectors v
+      join embedding_spaces s on s.id = v.space_id and s.status = 'retired' limit ${limit})
+    returning 1 as one`)
+  return rows.length
+}
+
+export interface ChunkToEmbed {
+  chunkId: number
+  itemId: number
+  title: string | null
+  heading: string | null
+  startOffset: number
+  endOffset: number
+}
+
+/** Chunks after `afterChunkId` without a vector in the space, oldest first; of pending items only where asked. */
+export function chunksToEmbed(
+  db: Executor,
+  spaceId: number,
+  afterChunkId: number,
+  limit: number,
+  onlyPending: boolean,
+): Promise<ChunkToEmbed[]> {
+  const pending = onlyPending ? sql`and k.embedding_state = 'pending'` : sql``
+  return db.query<ChunkToEmbed>(sql`
+    select c.id as chunk_id, c.item_id, k.title, c.heading, c.start_offset, c.end_offset
+    from knowledge_chunks c join agent_knowledge k on k.id = c.item_id ${pending}
+    where c.id > ${afterChunkId}
+      and not exists (select from knowledge_vectors v where v.chunk_id = c.id and v.space_id = ${spaceId})
+    order by c.id limit ${limit}`)
+}
+
+export function contentsOf(db: Executor, itemIds: number[]): Promise<{ id: number; content: string }[]> {
+  return db.query(sql`select id, content from agent_knowledge where id = any(${sql.param(itemIds)}::bigint[])`)
+}
+
+/** Stores vectors of chunks that still exist; those erased meanwhile are left out. */
+export async function insertVectors(
+  db: Executor,
+  spaceId: number,
+  vectors: { chunkId: number; vector: string }[],
+): Promise<void> {
+  await db.query(sql`
+    insert into knowledge_vectors (chunk_id, space_id, item_id, embedding)
+    select c.id, ${spaceId}::int, c.item_id, v.vector::halfvec
+    from unnest(${sql.param(vectors.map((v) => v.chunkId))}::bigint[], ${sql.param(vectors.map((v) => v.vector))}::text[])
+      as v(chunk_id, vector)
+    join knowledge_chunks c on c.id = v.chunk_id
+    on conflict do nothing`)
+}
+
+/** Marks pending items whose every chunk has a vector of the space as ready; items without chunks as well. */
+export async function markReady(db: Executor, spaceId: number, itemIds: number[]): Promise<void> {
+  await db.query(sql`
+    update agent_knowledge k set embedding_state = 'ready'
+    where k.id = any(${sql.param(itemIds)}::bigint[]) and k.embedding_state = 'pending' and not exists (
+      select from knowledge_chunks c where c.item_id = k.id and not exists (
+        select from knowledge_vectors v where v.chunk_id = c.id and v.space_id = ${spaceId}))`)
+}
+
+/** Pending items that lack nothing: their process died between the last vector and the mark. */
+export async function markFinished(db: Executor, spaceId: number, limit: number): Promise<number> {
+  const rows = await db.query(sql`
+    update agent_knowledge k set embedding_state = 'ready'
+    where k.id in (
+      select p.id from agent_knowledge p where p.embedding_state = 'pending' and not exists (
+        select from knowledge_chunks c where c.item_id = p.id and not exists (
+          select from knowledge_vectors v where v.chunk_id = c.id and v.space_id = ${spaceId}))
+      limit ${limit})
+    returning k.id`)
+  return rows.length
+}
+
+/** How many chunks have a vector in the space, and how many there are. */
+export async function embeddingProgress(db: Executor, spaceId: number): Promise<{ done: number; total: number }> {
+  const rows = await db.query<{ done: number; total: number }>(sql`
+    select (select count(*) from knowledge_vectors where space_id = ${spaceId}) as done,
+      (select count(*) from knowledge_chunks) as total`)
+  return rows[0] ?? { done: 0, total: 0 }
+}
+
+export async function pendingItems(db: Executor): Promise<number> {
+  const rows = await db.query<{ items: number }>(
+    sql`select count(*) as items from agent_knowledge where embedding_state = 'pending'`,
+  )
+  return rows[0]?.items ?? 0
+}

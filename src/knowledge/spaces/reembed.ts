@@ -1,0 +1,118 @@
+import { TurboError } from '../../base/errors.ts'
+import type { Log } from '../../base/log.ts'
+import type { Database } from '../../db/executor.ts'
+import { embedChunks } from '../background/backlog.ts'
+import { countFresh, indexFresh } from '../background/queries.ts'
+import type { Embedder } from '../embedders/port.ts'
+import {
+  chunksToEmbed,
+  createSpaceIndex,
+  embeddingProgress,
+  ensureSpace,
+  lockSpaceSwitch,
+  markUnembedded,
+  recordEmbedder,
+  type SpaceRow,
+  switchActive,
+} from './queries.ts'
+
+const CHUNKS_MAX = 64
+/** Fewer vectors than this are compared one by one anyway. */
+const INDEX_FROM = 4_000
+const INDEX_BATCH = { postgres: 64, embedded: 3 } as const
+
+export interface ReembedProgress {
+  model: string
+  phase: 'embedding' | 'indexing' | 'switched'
+  done: number
+  total: number
+}
+
+/** How a server that is configured for no embedder in particular makes this space's vectors. */
+export interface EmbedderDescription {
+  kind: string
+  url?: string
+  model?: string
+}
+
+/**
+ * Embeds every chunk into the embedder's space while the active one goes on answering, then switches. What is there
+ * already is kept, so it goes on where an earlier run ended.
+ *
+ * @throws TurboError `conflict` when another process is at it, `embedder_unavailable` when the embedder goes away; the
+ * active space is as before then
+ */
+export async function reembed(
+  db: Database,
+  embedder: Embedder,
+  description: EmbedderDescription,
+  log: Log,
+  onProgress: (progress: ReembedProgress) => void,
+  signal: AbortSignal,
+): Promise<SpaceRow> {
+  const held = await db.tryExclusive('agent-turbo:re-embed', async () => {
+    const identity = await embedder.space()
+    const space = await db.transaction(async (tx) => {
+      await lockSpaceSwitch(tx)
+      const wanted = await ensureSpace(tx, identity)
+      await recordEmbedder(tx, wanted.id, description)
+      await createSpaceIndex(tx, wanted)
+      return wanted
+    })
+    if (space.status === 'active') return space
+    await embedAll(db, space, embedder, onProgress, signal)
+    await indexAll(db, space, onProgress, signal)
+    await db.transaction(async (tx) => {
+      await lockSpaceSwitch(tx)
+      await switchActive(tx, space.id)
+      // Written between the last batch and the lock: the backlog embeds them.
+      await markUnembedded(tx, space.id)
+    })
+    log.info({ model: space.model, dimensions: space.dimensions }, 'switched to another embedding space')
+    onProgress({ model: space.model, phase: 'switched', ...(await embeddingProgress(db, space.id)) })
+    return { ...space, status: 'active' as const }
+  })
+  if (!held) throw new TurboError('conflict', 'another process is re-embedding', { next: 'Wait for it to end.' })
+  return held.value
+}
+
+/** Goes over all chunks until a pass finds none without a vector: items are added meanwhile. */
+async function embedAll(
+  db: Database,
+  space: SpaceRow,
+  embedder: Embedder,
+  onProgress: (progress: ReembedProgress) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let found = true; found; ) {
+    found = false
+    for (let after: number | null = 0; after !== null; ) {
+      signal.throwIfAborted()
+      const before = await embeddingProgress(db, space.id)
+      onProgress({ model: space.model, phase: 'embedding', ...before })
+      const chunks = await chunksToEmbed(db, space.id, after, CHUNKS_MAX, false)
+      await embedChunks(db, space, embedder, chunks, signal)
+      const { done } = await embeddingProgress(db, space.id)
+      // Texts that the embedder refuses stay without a vector and must not keep the passes going.
+      found ||= done > before.done
+      after = chunks.at(-1)?.chunkId ?? null
+    }
+  }
+}
+
+async function indexAll(
+  db: Database,
+  space: SpaceRow,
+  onProgress: (progress: ReembedProgress) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const { done: total } = await embeddingProgress(db, space.id)
+  if ((await countFresh(db, space.id, INDEX_FROM)) < INDEX_FROM) return
+  for (let done = 0; ; ) {
+    signal.throwIfAborted()
+    const indexed = await indexFresh(db, space.id, INDEX_BATCH[db.engine])
+    if (indexed === 0) return
+    done += indexed
+    onProgress({ model: space.model, phase: 'indexing', done: Math.min(done, total), total })
+  }
+}

@@ -1,0 +1,191 @@
+import { isTurboError, messageOf, TurboError } from '../../base/errors.ts'
+import type { Log } from '../../base/log.ts'
+import { createLoop, type Loop } from '../../base/loop.ts'
+import type { Database } from '../../db/executor.ts'
+import type { Embedder, EmbedderHealth, EmbeddingSpaceIdentity, EmbedKind } from '../embedders/port.ts'
+import {
+  createSpaceIndex,
+  ensureSpace,
+  findActiveSpace,
+  lockSpaceSwitch,
+  type SpaceRow,
+  switchActive,
+} from './queries.ts'
+
+/** Pause between attempts to reach an embedder that is away. */
+const PROBE_MS = 1_000
+/** A passage longer than this is about too much for one vector, whatever the model allows. */
+const CHUNK_TOKENS_MAX = 384
+
+export type SpaceProblem = 'embedder_unavailable' | 'space_mismatch' | 'starting'
+
+/** The active space with the embedder that makes its vectors, or why there is none to be had. */
+export type SpaceState =
+  | { ready: true; space: SpaceRow; embedder: Embedder }
+  | { ready: false; space: SpaceRow | null; problem: SpaceProblem; detail: string }
+
+export interface EmbeddingSpacesOptions {
+  db: Database
+  embedder: Embedder
+  log: Log
+  /** Called when the space becomes usable, so that the backlog goes on. */
+  onReady: () => void
+}
+
+/**
+ * Keeps the configured embedder and the database's one active space together. The first embedder to answer pins the
+ * space; a server configured for another model says so and uses words alone, so vectors of two models never meet.
+ */
+export class EmbeddingSpaces {
+  readonly #options: EmbeddingSpacesOptions
+  readonly #probe: Loop
+  #embedder: Embedder
+  #state: SpaceState = { ready: false, space: null, problem: 'starting', detail: 'the embedder has not answered yet' }
+  #refreshing: Promise<SpaceState> | undefined
+
+  constructor(options: EmbeddingSpacesOptions) {
+    this.#options = options
+    this.#embedder = options.embedder
+    this.#probe = createLoop({
+      name: 'embedder-probe',
+      idleMs: PROBE_MS,
+      log: options.log,
+      step: async () => {
+        if (!this.#state.ready) await this.refresh()
+        return false
+      },
+    })
+  }
+
+  get state(): SpaceState {
+    return this.#state
+  }
+
+  get embedder(): Embedder {
+    return this.#embedder
+  }
+
+  start(): void {
+    this.#probe.start()
+  }
+
+  /** What the chunker may make: within the active model's limit, with an eighth of it shared between neighbours. */
+  chunkLimits(): { maxTokens: number; overlapTokens: number } {
+    const { maxTokens } = this.#embedder.traits
+    const bounded = Math.min(maxTokens, CHUNK_TOKENS_MAX)
+    return { maxTokens: bounded, overlapTokens: bounded >> 3 }
+  }
+
+  async stop(): Promise<void> {
+    await this.#probe.stop()
+    await this.#embedder.stop()
+  }
+
+  /** Looks at the database and the embedder anew; concurrent calls share one look. */
+  refresh(): Promise<SpaceState> {
+    this.#refreshing ??= this.#look().finally(() => {
+      this.#refreshing = undefined
+    })
+    return this.#refreshing
+  }
+
+  /** The active space's row, also while its embedder is away; asks the database when it is not known yet. */
+  async activeSpace(): Promise<SpaceRow | null> {
+    return this.#state.space ?? (await findActiveSpace(this.#options.db)) ?? null
+  }
+
+  /** Takes another embedder into use after a switch; the one before is stopped. */
+  async replace(embedder: Embedder): Promise<void> {
+    const previous = this.#embedder
+    this.#embedder = embedder
+    await this.refresh()
+    if (previous !== embedder) await previous.stop()
+  }
+
+  /**
+   * Vectors of the active space.
+   *
+   * @throws TurboError `embedder_unavailable` or `space_mismatch`; once it has, calls fail at once until the probe has
+   * reached the embedder again, so that an embedder that hangs costs one time limit and not one a call.
+   */
+  async embed(
+    texts: readonly string[],
+    kind: EmbedKind,
+    timeoutMs: number,
+  ): Promise<{ space: SpaceRow; vectors: Float32Array[] }> {
+    const state = this.#state
+    if (!state.ready) throw new TurboError('embedder_unavailable', state.detail)
+    const deadline = AbortSignal.timeout(timeoutMs)
+    try {
+      return { space: state.space, vectors: await state.embedder.embed(texts, kind, deadline) }
+    } catch (error) {
+      // A long batch may well outlast its caller's patience; a question that does means the embedder hangs.
+      if (deadline.aborted && kind === 'document') throw new TurboError('timeout', 'embedding took too long')
+      const detail = isTurboError(error) ? error.message : 'the embedder did not answer in time'
+      this.#state = { ready: false, space: state.space, problem: 'embedder_unavailable', detail }
+      this.#options.log.warn({ embedder: state.embedder.name, error: messageOf(error) }, 'embedder lost')
+      this.#probe.wake()
+      throw new TurboError('embedder_unavailable', detail, { cause: error })
+    }
+  }
+
+  /** Known state, at once. */
+  health(): EmbedderHealth & { name: string } {
+    const state = this.#state
+    const { name } = this.#embedder
+    return state.ready ? { name, reachable: true } : { name, reachable: false, detail: state.detail }
+  }
+
+  async #look(): Promise<SpaceState> {
+    const { db, log, onReady } = this.#options
+    const before = this.#state
+    const embedder = this.#embedder
+    const pinned = (await findActiveSpace(db)) ?? null
+    const health = await embedder.health()
+    if (!health.reachable) {
+      return this.#unusable(pinned, 'embedder_unavailable', health.detail ?? `${embedder.name} cannot be reached`)
+    }
+    try {
+      const wanted = await embedder.space()
+      const active = pinned ?? (await this.#pin(wanted))
+      if (!isSameSpace(active, wanted)) {
+        const detail = `the store holds vectors of ${active.model} (${active.dimensions} dimensions), this server is set to ${wanted.model} (${wanted.dimensions} dimensions)`
+        return this.#unusable(active, 'space_mismatch', detail)
+      }
+      this.#state = { ready: true, space: active, embedder }
+      if (!before.ready) {
+        log.info({ embedder: embedder.name, model: active.model, dimensions: active.dimensions }, 'embedder ready')
+        onReady()
+      }
+    } catch (error) {
+      if (!isTurboError(error, 'embedder_unavailable', 'invalid_input')) throw error
+      return this.#unusable(pinned, 'embedder_unavailable', error.message)
+    }
+    return this.#state
+  }
+
+  /** Makes the first embedder's space the store's; the space of whoever was first is returned. */
+  #pin(identity: EmbeddingSpaceIdentity): Promise<SpaceRow> {
+    return this.#options.db.transaction(async (tx) => {
+      await lockSpaceSwitch(tx)
+      const active = await findActiveSpace(tx)
+      if (active) return active
+      const space = await ensureSpace(tx, identity)
+      await createSpaceIndex(tx, space)
+      await switchActive(tx, space.id)
+      return space
+    })
+  }
+
+  #unusable(space: SpaceRow | null, problem: SpaceProblem, detail: string): SpaceState {
+    const before = this.#state
+    this.#state = { ready: false, space, problem, detail }
+    if (before.ready || before.detail !== detail) this.#options.log.warn({ problem, detail }, 'answers use words alone')
+    return this.#state
+  }
+}
+
+/** True when vectors of both may be compared. */
+export function isSameSpace(a: EmbeddingSpaceIdentity, b: EmbeddingSpaceIdentity): boolean {
+  return a.model === b.model && a.dimensions === b.dimensions && a.prefixScheme === b.prefixScheme
+}

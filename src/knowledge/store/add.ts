@@ -1,0 +1,219 @@
+import { invalid, isTurboError, TurboError } from '../../base/errors.ts'
+import type { Log } from '../../base/log.ts'
+import type { Database, Executor } from '../../db/executor.ts'
+import type { Reader } from '../reading/reader.ts'
+import type { EmbeddingSpaces } from '../spaces/spaces.ts'
+import { embeddingText, toVectorText } from '../spaces/vectors.ts'
+import { contentHash } from '../text/normalize.ts'
+import { lexicalOf } from '../text-index.ts'
+import type { AddInput, AddResult, BatchFailure, BatchResult } from '../types.ts'
+import { findCurrent, findItem, type InsertedRow, type ItemRecord, insertItems, supersede } from './queries.ts'
+
+/** How long an add waits for its vectors before they are left to the backlog. */
+const EMBED_WAIT_MS = 5_000
+/** Above this many chunks an add does not wait for vectors at all. */
+const EMBED_WAIT_CHUNKS_MAX = 4_000
+/** Items a statement: the embedded engine answers nothing else while a statement runs. */
+const STATEMENT_ITEMS_MAX = { postgres: 250, embedded: 20 } as const
+/** Times an item that is neither inserted nor found is tried: its twin was erased between the two statements. */
+const ATTEMPTS_MAX = 5
+
+export interface AddContext {
+  db: Database
+  spaces: EmbeddingSpaces
+  reader: Reader
+  log: Log
+  /** Called after items became visible. */
+  onWrite: () => void
+}
+
+export async function add(context: AddContext, input: AddInput): Promise<AddResult> {
+  const [record] = await embedRecords(context, [await toRecord(context, input)])
+  const { db } = context
+  const [result] = input.supersedes
+    ? await db.transaction((tx) => storeRecords(tx, [record as ItemRecord], context, [input]))
+    : await storeRecords(db, [record as ItemRecord], context, [input])
+  context.onWrite()
+  return result as AddResult
+}
+
+/** Up to 1,000 items. Not atomic: what one statement refuses as a whole is tried again item by item. */
+export async function addBatch(
+  context: AddContext,
+  { items, atomic }: { items: AddInput[]; atomic: boolean },
+): Promise<BatchResult> {
+  const records = await embedRecords(context, await Promise.all(items.map((item) => toRecord(context, item))))
+  const { db } = context
+  const size = STATEMENT_ITEMS_MAX[db.engine]
+  const results: (AddResult | BatchFailure)[] = []
+  try {
+    if (atomic) {
+      await db.transaction(async (tx) => {
+        for (let at = 0; at < items.length; at += size) {
+          results.push(...(await storeRecords(tx, records.slice(at, at + size), context, items.slice(at, at + size))))
+        }
+      })
+    } else {
+      for (let at = 0; at < items.length; at += size) {
+        results.push(...(await storeEach(context, records.slice(at, at + size), items.slice(at, at + size))))
+      }
+    }
+  } finally {
+    context.onWrite()
+  }
+  const count = (status: string) => results.filter((result) => result.status === status).length
+  return { results, created: count('created'), duplicate: count('duplicate'), failed: count('failed') }
+}
+
+/** One transaction for all; when the database refuses something in it, one an item, so that only that item fails. */
+async function storeEach(
+  context: AddContext,
+  records: ItemRecord[],
+  inputs: AddInput[],
+): Promise<(AddResult | BatchFailure)[]> {
+  const { db } = context
+  const store = (some: ItemRecord[], theirs: AddInput[]) =>
+    theirs.some((input) => input.supersedes)
+      ? db.transaction((tx) => storeRecords(tx, some, context, theirs))
+      : storeRecords(db, some, context, theirs)
+  try {
+    return await store(records, inputs)
+  } catch (error) {
+    if (!isTurboError(error, 'invalid_input', 'not_found', 'conflict')) throw error
+    if (records.length === 1) return [{ id: null, status: 'failed', code: error.code, detail: error.message }]
+  }
+  const results: (AddResult | BatchFailure)[] = []
+  for (const [index, record] of records.entries()) {
+    results.push(...(await storeEach(context, [record], [inputs[index] as AddInput])))
+  }
+  return results
+}
+
+/** Inserts what is new, finds what is not, in order; supersedes where asked. */
+async function storeRecords(
+  db: Executor,
+  records: ItemRecord[],
+  { spaces }: AddContext,
+  inputs: AddInput[],
+): Promise<AddResult[]> {
+  const results: AddResult[] = new Array(records.length)
+  const spaceId = spaces.state.space?.id ?? null
+  const { firsts, repeats } = splitRepeats(records)
+  let open = firsts
+  for (let attempt = 1; open.length > 0; attempt += 1) {
+    if (attempt > ATTEMPTS_MAX) throw new TurboError('conflict', 'the same content is being added and erased at once')
+    const inserted = await insertItems(
+      db,
+      open.map((index) => records[index] as ItemRecord),
+      spaceId,
+    )
+    for (const row of inserted) results[open[row.position] as number] = created(row, records, open)
+    open = open.filter((index) => !results[index])
+    if (open.length === 0) break
+    const current = await findCurrent(
+      db,
+      open.map((index) => ({ position: index, record: records[index] as ItemRecord })),
+    )
+    for (const { position, id, chunks, embeddingState } of current) {
+      const hash = (records[position] as ItemRecord).contentHash
+      results[position] = { id, status: 'duplicate', contentHash: hash, chunks, embedding: embeddingState }
+    }
+    open = open.filter((index) => !results[index])
+  }
+  for (const [index, first] of repeats) results[index] = { ...(results[first] as AddResult), status: 'duplicate' }
+  for (const [index, input] of inputs.entries()) {
+    const result = results[index] as AddResult
+    if (input.supersedes && result.status === 'created') await replace(db, input.supersedes, result.id)
+  }
+  return results
+}
+
+function created(row: InsertedRow, records: ItemRecord[], open: number[]): AddResult {
+  const record = records[open[row.position] as number] as ItemRecord
+  const { id, embeddingState } = row
+  return {
+    id,
+    status: 'created',
+    contentHash: record.contentHash,
+    chunks: record.chunks.length,
+    embedding: embeddingState,
+  }
+}
+
+/** Within one batch the first of equal items is stored and the others are its duplicates. */
+function splitRepeats(records: ItemRecord[]): { firsts: number[]; repeats: Map<number, number> } {
+  const seen = new Map<string, number>()
+  const repeats = new Map<number, number>()
+  const firsts: number[] = []
+  for (const [index, { contentHash: hash, project, scope, documentId }] of records.entries()) {
+    const key = JSON.stringify([hash, project, scope, documentId])
+    const first = seen.get(key)
+    if (first === undefined) {
+      seen.set(key, index)
+      firsts.push(index)
+    } else {
+      repeats.set(index, first)
+    }
+  }
+  return { firsts, repeats }
+}
+
+async function replace(db: Executor, oldId: number, newId: number): Promise<void> {
+  const closed = await supersede(db, oldId, newId)
+  if (closed.length > 0) return
+  const old = await findItem(db, oldId)
+  if (!old) throw invalid('/supersedes', `there is no item ${oldId}`)
+  throw new TurboError('conflict', `item ${oldId} was already superseded by ${old.supersededBy}`, {
+    next: `Supersede ${old.supersededBy} instead.`,
+  })
+}
+
+/** Hashes, cuts and indexes the words of one item. */
+export async function toRecord(context: AddContext, input: AddInput): Promise<ItemRecord> {
+  const title = input.title ?? null
+  const { text, identifiers } = lexicalOf(title, input.content)
+  return {
+    content: input.content,
+    contentHash: contentHash(input.content),
+    title,
+    knowledgeType: input.knowledgeType ?? 'note',
+    category: input.category ?? null,
+    tags: input.tags ?? [],
+    project: input.project ?? null,
+    scope: input.scope ?? 'global',
+    sourceSession: input.source?.session ?? null,
+    sourceTask: input.source?.task ?? null,
+    sourceAgent: input.source?.agent ?? null,
+    sourceUrl: input.source?.url ?? null,
+    sourceCommit: input.source?.commit ?? null,
+    documentId: null,
+    importance: input.importance ?? 0.5,
+    expiresAt: input.expiresAt ?? null,
+    metadata: input.metadata ?? {},
+    lexicalText: text,
+    identifiers,
+    chunks: await context.reader.chunk(input.content, context.spaces.chunkLimits()),
+    vectors: null,
+  }
+}
+
+/** Adds vectors where the embedder gives them in time; otherwise the items are stored as pending. */
+async function embedRecords({ spaces, log }: AddContext, records: ItemRecord[]): Promise<ItemRecord[]> {
+  const texts = records.flatMap(({ title, content, chunks }) =>
+    chunks.map(({ start, end, heading }) => embeddingText(title, heading, content.slice(start, end))),
+  )
+  if (texts.length === 0 || texts.length > EMBED_WAIT_CHUNKS_MAX || !spaces.state.ready) return records
+  try {
+    const { vectors } = await spaces.embed(texts, 'document', EMBED_WAIT_MS)
+    let at = 0
+    return records.map((record) => {
+      const own = vectors.slice(at, at + record.chunks.length).map(toVectorText)
+      at += record.chunks.length
+      return { ...record, vectors: own }
+    })
+  } catch (error) {
+    if (!isTurboError(error, 'embedder_unavailable', 'timeout', 'invalid_input')) throw error
+    log.debug({ code: error.code, items: records.length }, 'vectors are left to the backlog')
+    return records
+  }
+}

@@ -1,0 +1,27 @@
+import { identifierTokens } from './text/identifiers.ts'
+
+/**
+ * Bytes of text whose words are indexed, from the start of an item. A tsvector ends at 1 MiB of lexemes and positions;
+ * text of nothing but distinct short words stays below it at this size. Later text is found through its vectors.
+ */
+const LEXICAL_BYTES_MAX = 200_000
+
+/**
+ * What the lexical arm knows of an item: running text for the `english` configuration and whole identifiers, kept as
+ * they are. The title counts twice, as a word in a title says more than one in the text.
+ */
+export function lexicalOf(title: string | null, content: string): { text: string; identifiers: string[] } {
+  const head = content.slice(0, LEXICAL_BYTES_MAX)
+  const { whole, parts } = identifierTokens(title ? `${title}\n${head}` : head)
+  const text = [title, title, head, parts.join(' ')].filter(Boolean).join('\n')
+  return { text: truncateUtf8(text, LEXICAL_BYTES_MAX), identifiers: whole }
+}
+
+function truncateUtf8(text: string, bytesMax: number): string {
+  const bytes = Buffer.from(text, 'utf8')
+  if (bytes.length <= bytesMax) return text
+  let end = bytesMax
+  // A byte of the form 10xxxxxx goes on with a character begun before it.
+  while (end > 0 && ((bytes[end] as number) & 0xc0) === 0x80) end -= 1
+  return bytes.toString('utf8', 0, end)
+}

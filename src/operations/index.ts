@@ -1,0 +1,35 @@
+import { expireVanishedDocuments, ingestDocuments, listDocumentationSources } from './documents.ts'
+import { createApiKey, listApiKeys, revokeApiKey } from './keys.ts'
+import { getKnowledge, getKnowledgeHistory, getStats, listKnowledge, queryKnowledge } from './knowledge-read.ts'
+import { addKnowledge, addKnowledgeBatch, eraseKnowledge, patchKnowledge } from './knowledge-write.ts'
+import { getEmbeddings, getHealth } from './service.ts'
+
+export type { Health, OperationContext, Turbo } from './facade.ts'
+export { LIMITS } from './fields.ts'
+export { type HttpRoute, inputFields, type Operation, parseInput } from './operation.ts'
+
+/** Every verb of the product. */
+export const operations = [
+  addKnowledge,
+  addKnowledgeBatch,
+  queryKnowledge,
+  listKnowledge,
+  getKnowledge,
+  getKnowledgeHistory,
+  patchKnowledge,
+  eraseKnowledge,
+  getStats,
+  ingestDocuments,
+  listDocumentationSources,
+  expireVanishedDocuments,
+  getEmbeddings,
+  createApiKey,
+  listApiKeys,
+  revokeApiKey,
+  getHealth,
+] as const
+
+/** The verbs by name, with the literal types of their schemas and routes. */
+export type Operations = { [Entry in (typeof operations)[number] as Entry['name']]: Entry }
+
+export type OperationName = keyof Operations

@@ -1,0 +1,128 @@
+import { type AccessService, createAccess } from './access/index.ts'
+import { isTurboError, messageOf } from './base/errors.ts'
+import type { Log } from './base/log.ts'
+import { createLoop } from './base/loop.ts'
+import { VERSION } from './base/version.ts'
+import type { Config } from './config.ts'
+import { openDatabase, type Store } from './db/index.ts'
+import { createKnowledge, type Embedder, type EmbedderConfig, type Knowledge } from './knowledge/index.ts'
+
+/** How often the store is asked for the numbers that health shows. */
+const HEALTH_MS = 1_000
+
+/** What the service knows of itself without asking anything that may block. */
+export interface Health {
+  /** `degraded`: answers are worse than they could be (embedder away, backlog); `unavailable`: the store does not answer. */
+  status: 'ok' | 'degraded' | 'unavailable'
+  version: string
+  engine: 'embedded' | 'postgres'
+  uptimeSeconds: number
+  database: { reachable: boolean; detail?: string }
+  embedder: { name: string; reachable: boolean; detail?: string }
+  /** Items stored but not yet embedded. */
+  backlog: number
+}
+
+/** Everything the product does, over one store. */
+export interface Turbo {
+  knowledge: Knowledge
+  access: AccessService
+  /** The last known state, at once. Never throws. */
+  health(): Promise<Health>
+  /** The open database, for inspection and for announcing a server's address. */
+  store: Store
+  /** Starts what runs in the background. Called twice, it starts once. */
+  start(): Promise<void>
+  /** Ends the background work and closes the store. Idempotent. */
+  stop(): Promise<void>
+}
+
+export interface TurboOptions {
+  log: Log
+  /** An embedder made elsewhere, e.g. one that replays vectors in a benchmark; wins over the configuration. */
+  embedder?: Embedder
+}
+
+/**
+ * Opens the configured store, migrates it and composes the domains over it; `start` sets the background work going.
+ *
+ * @throws TurboError as {@link openDatabase}
+ */
+export async function createTurbo(
+  config: Pick<Config, 'database' | 'embedder'>,
+  { log, embedder }: TurboOptions,
+): Promise<Turbo> {
+  const store = await openDatabase({ ...config.database, log: (event, facts) => log.info(facts, event) })
+  try {
+    return await compose(store, config, log, embedder)
+  } catch (error) {
+    await store.stop()
+    throw error
+  }
+}
+
+async function compose(
+  store: Store,
+  config: Pick<Config, 'embedder'>,
+  log: Log,
+  customEmbedder: Embedder | undefined,
+): Promise<Turbo> {
+  const { kind, apiKey, ...rest } = config.embedder
+  const embedder: EmbedderConfig | undefined = kind && { kind, apiKey, ...rest }
+  const knowledge = await createKnowledge({ db: store, log, embedder, embedderKey: apiKey, customEmbedder })
+  const access = createAccess({ db: store, log })
+  const startedAt = performance.now()
+  let seen: Pick<Health, 'database' | 'embedder' | 'backlog'> = {
+    database: { reachable: true },
+    embedder: { name: kind ?? 'builtin', reachable: false, detail: 'starting' },
+    backlog: 0,
+  }
+  const watch = createLoop({
+    name: 'health',
+    idleMs: HEALTH_MS,
+    log,
+    step: async () => {
+      try {
+        seen = { database: { reachable: true }, ...(await knowledge.health()) }
+      } catch (error) {
+        const detail = isTurboError(error) ? error.message : 'the store does not answer'
+        if (seen.database.reachable) log.warn({ error: messageOf(error) }, 'the store does not answer')
+        seen = { ...seen, database: { reachable: false, detail } }
+      }
+      return false
+    },
+  })
+  let starting: Promise<void> | undefined
+  let stopping: Promise<void> | undefined
+
+  return {
+    knowledge,
+    access,
+    store,
+    async health() {
+      const { database, embedder: current, backlog } = seen
+      const degraded = !current.reachable || backlog > 0
+      return {
+        status: database.reachable ? (degraded ? 'degraded' : 'ok') : 'unavailable',
+        version: VERSION,
+        engine: store.engine,
+        uptimeSeconds: Math.round((performance.now() - startedAt) / 1000),
+        database,
+        embedder: current,
+        backlog,
+      }
+    },
+    start() {
+      starting ??= knowledge.start().then(() => watch.start())
+      return starting
+    },
+    stop() {
+      stopping ??= (async () => {
+        await watch.stop()
+        await knowledge.stop()
+        await store.stop()
+      })()
+      return stopping
+    },
+  }
+}

@@ -1,0 +1,125 @@
+import { Writable } from 'node:stream'
+import { createLog } from '../../src/base/log.ts'
+import { createHttpServer, type Http, type HttpConfig } from '../../src/http/index.ts'
+import type { Operation } from '../../src/operations/index.ts'
+import { type StandInTurbo, standInTurbo } from '../operations/stand-in.ts'
+
+export interface TestHttp extends Http {
+  turbo: StandInTurbo
+  /** Everything that was logged, as text. */
+  logged(): string
+  /** One request without a socket; `json` is sent as the body. */
+  call(
+    method: string,
+    path: string,
+    options?: {
+      json?: unknown
+      body?: string | Uint8Array<ArrayBuffer> | ReadableStream
+      headers?: Record<string, string>
+    },
+  ): Promise<Reply>
+}
+
+export interface Reply {
+  status: number
+  headers: Headers
+  text: string
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
+  json: any
+}
+
+export const LOCAL_CONFIG: HttpConfig = { host: '127.0.0.1', port: 0, allowedHosts: [], rateLimitPerMinute: 0 }
+
+export function testHttp(config: Partial<HttpConfig> = {}): TestHttp {
+  const lines: string[] = []
+  const stream = new Writable({
+    write(chunk, _encoding, done) {
+      lines.push(String(chunk))
+      done()
+    },
+  })
+  const turbo = standInTurbo()
+  const http = createHttpServer({
+    turbo,
+    config: { ...LOCAL_CONFIG, ...config },
+    log: createLog({ level: 'debug', stream }),
+  })
+  return {
+    ...http,
+    turbo,
+    logged: () => lines.join(''),
+    call: async (method, path, { json, body, headers } = {}) => {
+      const type: Record<string, string> = json === undefined ? {} : { 'content-type': 'application/json' }
+      const sent = json === undefined ? body : JSON.stringify(json)
+      return replyOf(
+        await http.app.request(path, { method, body: sent, duplex: 'half', headers: { ...type, ...headers } }),
+      )
+    },
+  }
+}
+
+export async function replyOf(response: Response): Promise<Reply> {
+  const text = await response.text()
+  const isJson = response.headers.get('content-type')?.includes('json') ?? false
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    json: isJson && text !== '' ? JSON.parse(text) : undefined,
+  }
+}
+
+/** A good input for every operation, on the wire; `documents` and `items` hold one element each. */
+export const GOOD_INPUTS: Record<string, Record<string, unknown>> = {
+  addKnowledge: { content: 'the pool has ten connections', knowledge_type: 'fact', metadata: { aB_c: { dE: 1 } } },
+  addKnowledgeBatch: { items: [{ content: 'one' }], atomic: false },
+  queryKnowledge: { query: 'how many connections' },
+  listKnowledge: {
+    project: 'p',
+    tags: ['a', 'b'],
+    limit: 3,
+    include_history: true,
+    source: { url: 'http://x/?a=b&c' },
+  },
+  getKnowledge: { id: 1 },
+  getKnowledgeHistory: { id: 1 },
+  patchKnowledge: { id: 1, title: 'pool', tags: ['db'] },
+  eraseKnowledge: { id: 1 },
+  getStats: {},
+  ingestDocuments: { documents: [{ path: 'a.md', content: '# A' }] },
+  listDocumentationSources: { project: 'p' },
+  expireVanishedDocuments: { source: 'documents', keep: ['a.md'] },
+  getEmbeddings: {},
+  createApiKey: { name: 'ci', scopes: ['read'] },
+  listApiKeys: {},
+  revokeApiKey: { id: 1 },
+  getHealth: {},
+}
+
+/** The request that carries `input` to an operation, as a client would write it. */
+export function requestOf(
+  { http }: Operation,
+  input: Record<string, unknown>,
+): { method: string; path: string; json?: unknown } {
+  const rest = { ...input }
+  const path = http.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
+    const value = rest[name]
+    delete rest[name]
+    return encode(String(value))
+  })
+  if (http.method === 'POST' || http.method === 'PATCH') return { method: http.method, path, json: rest }
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries(rest)) {
+    if (Array.isArray(value)) for (const element of value) query.append(name, String(element))
+    else if (typeof value === 'object' && value !== null)
+      for (const [field, inner] of Object.entries(value)) query.append(`${name}.${field}`, String(inner))
+    else query.append(name, String(value))
+  }
+  const text = query.toString()
+  return { method: http.method, path: text === '' ? path : `${path}?${text}` }
+}
+
+/** Percent-encoding that also knows half a character: as the bytes that UTF-8 forbids. */
+function encode(text: string): string {
+  return encodeURIComponent(text.replace(/\p{Surrogate}/gu, '\0\0')).replaceAll('%00%00', '%ED%A0%80')
+}
