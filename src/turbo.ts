@@ -1,9 +1,9 @@
 import { type AccessService, createAccess } from './access/index.ts'
 import { isTurboError, messageOf } from './base/errors.ts'
-import type { Log } from './base/log.ts'
+import { createLog, type Log } from './base/log.ts'
 import { createLoop } from './base/loop.ts'
 import { VERSION } from './base/version.ts'
-import type { Config } from './config.ts'
+import { type Config, loadConfig } from './config.ts'
 import { openDatabase, type Store } from './db/index.ts'
 import { createKnowledge, type Embedder, type EmbedderConfig, type Knowledge } from './knowledge/index.ts'
 
@@ -38,7 +38,8 @@ export interface Turbo {
 }
 
 export interface TurboOptions {
-  log: Log
+  /** Default: warnings and errors, to standard error. */
+  log?: Log
   /** An embedder made elsewhere, e.g. one that replays vectors in a benchmark; wins over the configuration. */
   embedder?: Embedder
 }
@@ -46,11 +47,19 @@ export interface TurboOptions {
 /**
  * Opens the configured store, migrates it and composes the domains over it; `start` sets the background work going.
  *
- * @throws TurboError as {@link openDatabase}
+ * @example
+ * const turbo = await createTurbo()
+ * await turbo.start()
+ * await turbo.knowledge.add({ content: 'Migrations run under an advisory lock.' })
+ * const { results } = await turbo.knowledge.query({ query: 'how are migrations serialised?' })
+ * await turbo.stop()
+ *
+ * @param config default {@link loadConfig}: the environment and the config file
+ * @throws TurboError `invalid_input`, `store_locked`, `unavailable` or `internal` when the store cannot be opened
  */
 export async function createTurbo(
-  config: Pick<Config, 'database' | 'embedder'>,
-  { log, embedder }: TurboOptions,
+  config: Pick<Config, 'database' | 'embedder'> = loadConfig(),
+  { log = createLog({ level: 'warn' }), embedder }: TurboOptions = {},
 ): Promise<Turbo> {
   const store = await openDatabase({ ...config.database, log: (event, facts) => log.info(facts, event) })
   try {

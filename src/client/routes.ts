@@ -20,6 +20,7 @@ export const routes: Routes = {
   listDocumentationSources: { method: 'GET', path: '/v1/documents/sources' },
   expireVanishedDocuments: { method: 'POST', path: '/v1/documents/expire' },
   getEmbeddings: { method: 'GET', path: '/v1/embeddings' },
+  useEmbeddings: { method: 'POST', path: '/v1/embeddings' },
   createApiKey: { method: 'POST', path: '/v1/keys' },
   listApiKeys: { method: 'GET', path: '/v1/keys' },
   revokeApiKey: { method: 'DELETE', path: '/v1/keys/{id}' },

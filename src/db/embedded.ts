@@ -45,7 +45,8 @@ export class EmbeddedDatabase implements Database {
   private constructor(options: EmbeddedOptions) {
     this.#options = options
     this.#lock = DataLock.take(options.dataDir, () => this.#lost())
-    this.#lane = new Lane({ waitersMax, waitMs: options.statementTimeoutMs })
+    // Long enough that one overrunning statement does not take those behind it along.
+    this.#lane = new Lane({ waitersMax, waitMs: 2 * options.statementTimeoutMs })
   }
 
   /** Takes the data folder, creating the store when there is none. @throws TurboError `store_locked` */

@@ -1,11 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { invalid, isTurboError, type TurboError } from '../base/errors.ts'
 import { failureOf, isState, sqlstates, unavailable } from './errors.ts'
 
 /** Milliseconds that one host has to accept a connection and say whether it is writable. */
 const probeMs = 3_000
-/** Milliseconds that a failed search for the writable host stands, so that a burst of calls does one search. */
-const failureMs = 250
+/** A search that fails takes this long at least: callers that retry at once share one, and the loop stays free. */
+const failureMs = 100
 const hostsMax = 16
 const defaultPort = 5432
 
@@ -128,16 +129,16 @@ export class WritableHost {
     if (this.#search !== null) return this.#search
     const search = this.#find()
     this.#search = search
-    const forget = () => {
-      if (this.#search === search) this.#search = null
-    }
-    search.then(
-      (endpoint) => {
-        this.#chosen = endpoint
-        forget()
-      },
-      () => setTimeout(forget, failureMs).unref(),
-    )
+    search
+      .then(
+        (endpoint) => {
+          this.#chosen = endpoint
+        },
+        () => undefined,
+      )
+      .finally(() => {
+        this.#search = null
+      })
     return search
   }
 
@@ -152,7 +153,7 @@ export class WritableHost {
       for (const asked of answers) {
         asked.then(({ endpoint, answer }) => answer === 'writable' && resolve(endpoint), reject)
       }
-      Promise.all(answers).then((all) => reject(noWritableHost(all)), reject)
+      Promise.all([sleep(failureMs), ...answers]).then(([, ...all]) => reject(noWritableHost(all)), reject)
     })
   }
 }

@@ -17,6 +17,8 @@ export function connectionSettings(statementTimeoutMs: number, ...more: string[]
     ['statement_timeout', String(statementTimeoutMs)],
     ['idle_in_transaction_session_timeout', String(idleInTransactionMs)],
     ['jit', 'off'],
+    // Every statement is written for one plan; planning the search anew each time would double its cost.
+    ['plan_cache_mode', 'force_generic_plan'],
     ['hnsw.ef_search', '100'],
     ['hnsw.iterative_scan', 'relaxed_order'],
   ]

@@ -40,11 +40,10 @@ export function createApp(deps: HttpDependencies): Hono<HttpEnv> {
 function open(c: HttpContext, { isStopping }: HttpDependencies): void {
   const given = c.req.header('x-request-id')
   const requestId = given !== undefined && REQUEST_ID.test(given) ? given : randomUUID()
-  const headers: Record<string, string> = { 'x-request-id': requestId, 'x-content-type-options': 'nosniff' }
-  if (isStopping()) headers.connection = 'close'
   c.set('requestId', requestId)
   c.set('operation', 'none')
-  c.set('headers', headers)
+  c.set('headers', { 'x-request-id': requestId, 'x-content-type-options': 'nosniff' })
+  c.set('isStopping', isStopping)
 }
 
 function close(c: HttpContext, tookMs: number, { log, metrics }: HttpDependencies): void {

@@ -36,6 +36,7 @@ export interface HttpEnv {
     operation: string
     /** Headers that every answer of this request gets, beside its own. */
     headers: Record<string, string>
+    isStopping(): boolean
   }
 }
 
@@ -50,5 +51,8 @@ export function respond(
   body: string | null,
   headers: Record<string, string> = {},
 ): Response {
-  return new Response(body, { status, headers: { ...c.get('headers'), ...headers } })
+  const all: Record<string, string> = { ...c.get('headers'), ...headers }
+  // Told with the answer, a caller sends nothing more on a connection that is about to end.
+  if (c.get('isStopping')()) all.connection = 'close'
+  return new Response(body, { status, headers: all })
 }

@@ -1,5 +1,5 @@
 import { Gauge, Histogram, Registry } from 'prom-client'
-import type { KnowledgeStats } from '../knowledge/types.ts'
+import type { KnowledgeStats } from '../knowledge/index.ts'
 
 /** From a cached query (0.1 ms) to a slow ingest (10 s). */
 const SECONDS_BUCKETS = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
 import { TurboError } from '../base/errors.ts'
@@ -17,8 +17,6 @@ const REQUEST_TIMEOUT_MS = 120_000
 const KEEP_ALIVE_MS = 65_000
 const CONNECTIONS_MAX = 2_000
 const STOP_TIMEOUT_MS = 10_000
-/** How often connections that have become idle are closed while stopping. */
-const STOP_SWEEP_MS = 50
 
 interface HttpServerDependencies {
   fetch: Parameters<typeof getRequestListener>[0]
@@ -31,6 +29,8 @@ interface HttpServerDependencies {
 export class HttpServer {
   readonly #deps: HttpServerDependencies
   #server: Server | undefined
+  /** Connections that have sent no request yet, such as a browser opens in advance; Node does not count them as idle. */
+  readonly #unused = new Set<Socket>()
   #starting: Promise<{ url: string }> | undefined
   #stopping: Promise<void> | undefined
 
@@ -73,6 +73,11 @@ export class HttpServer {
       listener,
     )
     server.maxConnections = CONNECTIONS_MAX
+    server.on('connection', (socket) => {
+      this.#unused.add(socket)
+      socket.once('close', () => this.#unused.delete(socket))
+    })
+    server.on('request', (request) => this.#unused.delete(request.socket))
     server.on('clientError', answerBrokenRequest)
     server.on('error', (error) => log.error({ err: error }, 'http server'))
     this.#server = server
@@ -81,7 +86,10 @@ export class HttpServer {
     return { url: urlOf(server.address() as AddressInfo) }
   }
 
-  /** Stops accepting, lets requests in flight finish, and cuts what is left after {@link STOP_TIMEOUT_MS}. */
+  /**
+   * Stops accepting and closes idle connections; those with a request in flight end with its answer, which says so.
+   * What is left after {@link STOP_TIMEOUT_MS} is cut.
+   */
   async #stop(): Promise<void> {
     // A failed start has nothing to stop and told its caller why.
     await this.#starting?.catch(() => undefined)
@@ -89,13 +97,12 @@ export class HttpServer {
     if (server === undefined || !server.listening) return
     const closed = once(server, 'close')
     server.close()
-    const sweep = setInterval(() => server.closeIdleConnections(), STOP_SWEEP_MS)
+    for (const socket of this.#unused) socket.destroy()
     const cut = setTimeout(() => {
       this.#deps.log.warn({ timeoutMs: STOP_TIMEOUT_MS }, 'http server: cutting requests that did not finish')
       server.closeAllConnections()
     }, STOP_TIMEOUT_MS)
     await closed
-    clearInterval(sweep)
     clearTimeout(cut)
   }
 }

@@ -12,5 +12,4 @@ export interface OperationContext {
   principal: Principal
   /** The key the caller gave to make a retry harmless. A verb whose effect is not deduplicated by content derives its new id from it. */
   idempotencyKey?: string
-  signal?: AbortSignal
 }

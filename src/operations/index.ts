@@ -2,7 +2,7 @@ import { expireVanishedDocuments, ingestDocuments, listDocumentationSources } fr
 import { createApiKey, listApiKeys, revokeApiKey } from './keys.ts'
 import { getKnowledge, getKnowledgeHistory, getStats, listKnowledge, queryKnowledge } from './knowledge-read.ts'
 import { addKnowledge, addKnowledgeBatch, eraseKnowledge, patchKnowledge } from './knowledge-write.ts'
-import { getEmbeddings, getHealth } from './service.ts'
+import { getEmbeddings, getHealth, useEmbeddings } from './service.ts'
 
 export type { Health, OperationContext, Turbo } from './facade.ts'
 export { LIMITS } from './fields.ts'
@@ -23,6 +23,7 @@ export const operations = [
   listDocumentationSources,
   expireVanishedDocuments,
   getEmbeddings,
+  useEmbeddings,
   createApiKey,
   listApiKeys,
   revokeApiKey,

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { FieldError } from '../base/errors.ts'
-import type { AddInput, BatchFailure, BatchResult } from '../knowledge/types.ts'
+import type { AddInput, BatchFailure, BatchResult } from '../knowledge/index.ts'
 import { id, LIMITS } from './fields.ts'
 import { addItem, addResult, batchFailure, knowledgeItem, patchFields } from './knowledge-schemas.ts'
 import { defineOperation, fieldErrors, safeParse } from './operation.ts'

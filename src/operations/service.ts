@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { LIMITS, name, text } from './fields.ts'
 import { defineOperation } from './operation.ts'
 
 const part = { reachable: z.boolean(), detail: z.string().optional() }
@@ -37,8 +38,33 @@ export const getEmbeddings = defineOperation({
         vectors: z.int(),
       }),
     ),
-    backlog: z.int(),
+    backlog: z.int().describe('Items stored but not yet embedded.'),
+    reembedding: z
+      .strictObject({
+        model: z.string(),
+        phase: z.enum(['embedding', 'indexing', 'switched', 'failed']),
+        done: z.int(),
+        total: z.int(),
+        error: z.string().nullable(),
+      })
+      .nullable()
+      .describe('The change of model under way, or the last one of this process.'),
   }),
   http: { method: 'GET', path: '/v1/embeddings', status: 200 },
   run: (turbo) => turbo.knowledge.embeddings(),
+})
+
+export const useEmbeddings = defineOperation({
+  name: 'useEmbeddings',
+  summary:
+    'Begins to embed everything with another model. Queries use the old vectors until the switch; getEmbeddings shows how far it is.',
+  scope: 'admin',
+  input: z.strictObject({
+    kind: z.enum(['builtin', 'service', 'openai', 'ollama', 'tei', 'onnx']),
+    model: name().optional(),
+    url: text(LIMITS.urlCharsMax).optional().describe('Where the embedder is, where that is not its usual place.'),
+  }),
+  output: z.strictObject({ started: z.literal(true), model: z.string() }),
+  http: { method: 'POST', path: '/v1/embeddings', status: 200 },
+  run: (turbo, input) => turbo.knowledge.useEmbeddings(input),
 })

@@ -132,7 +132,7 @@ describe('a connection that is terminated', () => {
   it('in the middle of a statement fails that one only', async () => {
     const { db } = world
     const [own] = await db.query<{ name: string }>(sql`select current_database() as name`)
-    const sleeping = db.query(sql`select pg_sleep(30)`)
+    const sleeping = expect(db.query(sql`select pg_sleep(30)`)).rejects.toMatchObject({ code: 'unavailable' })
     await withClient(inject('serverUrl'), async (client) => {
       for (let ended = 0; ended === 0; ) {
         const { rowCount } = await client.query(
@@ -142,7 +142,7 @@ describe('a connection that is terminated', () => {
         ended = rowCount ?? 0
       }
     })
-    await expect(sleeping).rejects.toMatchObject({ code: 'unavailable' })
+    await sleeping
     expect(await db.query(sql`select 1 as one`)).toEqual([{ one: 1 }])
   })
 

@@ -90,6 +90,7 @@ export const GOOD_INPUTS: Record<string, Record<string, unknown>> = {
   listDocumentationSources: { project: 'p' },
   expireVanishedDocuments: { source: 'documents', keep: ['a.md'] },
   getEmbeddings: {},
+  useEmbeddings: { kind: 'ollama', model: 'nomic-embed-text', url: 'http://127.0.0.1:11434' },
   createApiKey: { name: 'ci', scopes: ['read'] },
   listApiKeys: {},
   revokeApiKey: { id: 1 },
@@ -105,18 +106,22 @@ export function requestOf(
   const path = http.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
     const value = rest[name]
     delete rest[name]
-    return encode(String(value))
+    return encode(textOf(value))
   })
   if (http.method === 'POST' || http.method === 'PATCH') return { method: http.method, path, json: rest }
   const query = new URLSearchParams()
   for (const [name, value] of Object.entries(rest)) {
-    if (Array.isArray(value)) for (const element of value) query.append(name, String(element))
+    if (Array.isArray(value)) for (const element of value) query.append(name, textOf(element))
     else if (typeof value === 'object' && value !== null)
-      for (const [field, inner] of Object.entries(value)) query.append(`${name}.${field}`, String(inner))
-    else query.append(name, String(value))
+      for (const [field, inner] of Object.entries(value)) query.append(`${name}.${field}`, textOf(inner))
+    else query.append(name, textOf(value))
   }
   const text = query.toString()
   return { method: http.method, path: text === '' ? path : `${path}?${text}` }
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
 
 /** Percent-encoding that also knows half a character: as the bytes that UTF-8 forbids. */

@@ -86,8 +86,41 @@ describe('start and stop', () => {
     const stopped = stop()
     await expect(once(connect(port, '127.0.0.1'), 'connect')).rejects.toMatchObject({ code: 'ECONNREFUSED' })
     release.fire()
-    expect((await inFlight).status).toBe(200)
+    const startedMs = performance.now()
+    const reply = await inFlight
+    expect([reply.status, reply.headers.get('connection')]).toEqual([200, 'close'])
     await stopped
+    expect(performance.now() - startedMs).toBeLessThan(5_000)
+  })
+
+  test('of callers that never pause, each request that reached the service is answered', async () => {
+    const { url, stop, turbo } = await serve()
+    let answered = 0
+    const busy = Array.from({ length: 4 }, async () => {
+      // Ends when a connection is refused, or closed before the request was taken from it.
+      for (;;) {
+        const reply = await post(`${url}/v1/knowledge/query`, '{"query":"x"}').catch(() => null)
+        if (reply === null) return
+        expect(reply.status).toBe(200)
+        answered++
+      }
+    })
+    await fetch(`${url}/health`)
+    const startedMs = performance.now()
+    await stop()
+    expect(performance.now() - startedMs).toBeLessThan(5_000)
+    await Promise.all(busy)
+    expect(answered).toBe(turbo.calls.length)
+  })
+
+  test('a connection on which nothing was ever sent does not hold up the stop', async () => {
+    const { port, stop } = await serve()
+    const socket = connect(port, '127.0.0.1')
+    await once(socket, 'connect')
+    const startedMs = performance.now()
+    await stop()
+    expect(performance.now() - startedMs).toBeLessThan(5_000)
+    socket.destroy()
   })
 
   test('idle keep-alive connections do not hold up the stop', async () => {

@@ -124,10 +124,12 @@ function standInKnowledge(enter: (verb: string, input: unknown) => Promise<void>
     },
     embeddings: async () => {
       await enter('embeddings', {})
-      return {
-        spaces: [{ id: 1, model: 'm', dimensions: 2, prefixScheme: 'none', active: true, vectors: 1 }],
-        backlog: 0,
-      }
+      const space = { id: 1, model: 'm', dimensions: 2, prefixScheme: 'none', active: true, vectors: 1 }
+      return { spaces: [space], backlog: 0, reembedding: null }
+    },
+    useEmbeddings: async (input) => {
+      await enter('useEmbeddings', input)
+      return { started: true, model: input.model ?? input.kind }
     },
   }
 }

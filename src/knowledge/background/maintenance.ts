@@ -21,7 +21,7 @@ import {
  * milliseconds long; and it compares some thousands of vectors faster than it inserts one into a graph.
  */
 const PACE = {
-  postgres: { indexFrom: 1_000, indexBatch: 64, lexemeBatch: 1_000 },
+  postgres: { indexFrom: 250, indexBatch: 64, lexemeBatch: 1_000 },
   embedded: { indexFrom: 4_000, indexBatch: 3, lexemeBatch: 50 },
 } as const
 

@@ -5,7 +5,7 @@ import type { Embedder } from './port.ts'
 import { createThreadEmbedder } from './thread-embedder.ts'
 
 export interface BuiltinOptions {
-  /** Worker threads, each with its own copy of the model (about 100 MB). Default: one a core, at most 8. */
+  /** Worker threads, each with its own copy of the model (about 150 MB). Default: one a core, at most 8. */
   threads?: number
 }
 

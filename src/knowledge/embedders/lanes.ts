@@ -63,7 +63,7 @@ export function createLanes(embedder: string, width: number | Record<EmbedKind, 
     const takeTurns = async () => {
       for (const [index, piece] of rest) {
         const begin = () => {
-
+          call.signal.throwIfAborted()
           return work(piece, call.signal)
         }
         results[index] = await queues[kind].add(begin, { priority: PRIORITY[kind] })

@@ -9,14 +9,14 @@ const B = 0.75
 
 /**
  * Candidates are the items that hold one of the query's rarest words, taken until their document frequencies sum to
- * this. Measured against full BM25 (docs/decisions/003-lexical-ranking.md): 99.7% of the top ten at 20,000 items, 96%
- * at 100,000, at a cost that does not grow with the store.
+ * this. Measured against full BM25 (docs/decisions/003-ranking.md): about 97% of the top ten at 20,000 items, 92% at
+ * 100,000, and always the first, at a cost that does not grow with the store.
  */
-export const LEXICAL_CANDIDATES_MAX = 1_000
+export const LEXICAL_CANDIDATES_MAX = 600
 /** Bound on rows ranked whatever the statistics say: a query of one word that every item holds, or a stale lexicon. */
 const LEXICAL_ROWS_MAX = 20_000
 /** How deep each arm ranks before fusion. */
-export const ARM_DEPTH = 100
+export const ARM_DEPTH = 50
 /** A scope of at most this many items is searched exactly: every word chooses candidates, every vector is compared. */
 export const EXACT_SCOPE_MAX = 2_000
 
@@ -166,7 +166,7 @@ function denseCtes(plan: SearchPlan): SQL {
       null::float8 as similarity, null::bigint as rank, null::float8 as floor where false)`
   }
   const type = sql.raw(`halfvec(${plan.space.dimensions})`)
-  const distance = sql`v.embedding::${type} <=> ${plan.vector}::${type}`
+  const distance = sql`v.embedding::${type} <=> (select vector from target)`
   const space = sql.raw(String(plan.space.id))
   const arm = (which: SQL) => sql`
     (select v.item_id, v.chunk_id, k.importance, ${distance} as distance
@@ -175,6 +175,7 @@ function denseCtes(plan: SearchPlan): SQL {
      order by ${distance} limit ${sql.raw(String(ARM_DEPTH))})`
   const arms = plan.exact ? arm(sql`true`) : sql`${arm(sql`v.indexed`)} union all ${arm(sql`not v.indexed`)}`
   return sql`
+    target as materialized (select ${plan.vector}::${type} as vector),
     nearest as materialized (
       select item_id, chunk_id, importance, distance from (${arms}) arms
       order by distance, chunk_id limit ${sql.raw(String(ARM_DEPTH))}

@@ -32,6 +32,7 @@ function tokenizer(): typeof Encoding {
 /** Tokens of `text` in the cl100k_base encoding; linear in its length whatever it holds. The first call takes 60 ms. */
 export function countTokens(text: string): number {
   const { countTokens: count } = tokenizer()
+  if (text.length <= STRETCH_CHARS_MAX) return count(text, AS_TEXT)
   let tokens = 0
   let counted = 0
   for (const { 0: stretch, index } of text.matchAll(LONG_STRETCHES)) {

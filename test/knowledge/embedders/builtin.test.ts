@@ -48,10 +48,14 @@ describe('the built-in embedder', () => {
   it('a query waits for one text at most while documents are embedded', async () => {
     const order: string[] = []
     const long = 'a sentence about write-ahead logs and checkpoints. '.repeat(12)
-    const documents = embedder.embed(Array(30).fill(long), 'document').then(() => order.push('documents'))
+    const documents = Array.from({ length: 10 }, () =>
+      embedder.embed([long], 'document').then(() => order.push('documents')),
+    )
+    // With one text under way and nine waiting, every one of these would come first if it did not overtake them.
     const query = embedder.embed(['checkpoint'], 'query').then(() => order.push('query'))
-    await Promise.all([documents, query])
-    expect(order).toEqual(['query', 'documents'])
+    await Promise.all([...documents, query])
+    // The text under way may be answered first.
+    expect(order.indexOf('query')).toBeLessThanOrEqual(1)
   })
 })
 

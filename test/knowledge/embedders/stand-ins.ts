@@ -16,8 +16,7 @@ export type Fault =
   | { kind: 'wrong_dimension' }
   | { kind: 'one_missing' }
   | { kind: 'dies_midway' }
-  /** Inside a 200, in place of the first item of a batch: only the local service does that. */
-  | { kind: 'item_error' }
+  | { kind: 'item_error' } // Inside a 200, in place of a batch's first item: only the local service does that.
 
 export interface StandInOptions {
   /** Default `stand-in-model`, which no table knows. */
@@ -158,14 +157,10 @@ class HttpStandIn implements StandIn {
       return send(response, status, speech.error(`batch size ${texts.length} > ${batchSizeMax}`, 'Batch size error'))
     }
     const poisoned = poison && texts.find((candidate) => candidate.includes(poison))
-    if (poisoned) {
-      const status = this.dialect.startsWith('service') ? 500 : 400
-      return send(response, status, speech.error(`cannot embed "${poisoned}"`, 'invalid_request_error'))
-    }
-    const vectors = corrupt(
-      texts.map((each) => vectorOf(each, this.dimensions)),
-      fault,
-    )
+    const refusal = this.dialect.startsWith('service') ? 500 : 400
+    if (poisoned) return send(response, refusal, speech.error(`cannot embed "${poisoned}"`, 'invalid_request_error'))
+    const sound = texts.map((each) => vectorOf(each, this.dimensions))
+    const vectors = corrupt(sound, fault)
     sendText(response, 200, JSON.stringify(speech.answer(path, vectors, this, fault)).replaceAll('"NaN"', 'NaN'))
   }
 
@@ -199,7 +194,6 @@ const SPEECHES: Record<DialectName, Speech> = {
       object: 'list',
       model,
       data: vectors.map((embedding, index) => ({ object: 'embedding', index, embedding })).reverse(),
-      usage: { prompt_tokens: 1, total_tokens: 1 },
     }),
     error: (message, type) => ({ error: { message, type, param: null, code: type } }),
   },
@@ -292,9 +286,9 @@ function corrupt(vectors: number[][], fault: Fault | undefined): Component[][] {
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = []
-  for await (const chunk of request) chunks.push(chunk as Buffer)
-  return Buffer.concat(chunks).toString('utf8')
+  let text = ''
+  for await (const chunk of request.setEncoding('utf8')) text += chunk
+  return text
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {
