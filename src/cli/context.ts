@@ -1,5 +1,6 @@
 import type { Config } from '../config.ts'
 import { type Backend, choosePlace, openBackend, openingNote } from './backend.ts'
+import { EXIT } from './exit.ts'
 import { type GlobalFlags, resolveConfig } from './settings.ts'
 import { Terminal } from './terminal.ts'
 
@@ -9,17 +10,19 @@ export interface CommandContext {
   readonly terminal: Terminal
   /** Aborted by the first Ctrl-C. */
   readonly signal: AbortSignal
+  /** What the process will end with, unless the command throws; a command that only partly succeeds sets it. */
+  exitCode: number
   config(): Promise<Config>
   /** Where the verbs run; opened once, closed after the command. */
   backend(): Promise<Backend>
 }
 
-/** Runs `work` with a context of its own and closes what it opened, also when it fails. */
+/** Runs `work` with a context of its own and closes what it opened, also when it fails; gives the exit code. */
 export async function withContext(
   flags: GlobalFlags,
   signal: AbortSignal,
   work: (context: CommandContext) => Promise<void>,
-): Promise<void> {
+): Promise<number> {
   const terminal = new Terminal({ json: flags.json ?? false })
   let config: Promise<Config> | undefined
   let backend: Promise<Backend> | undefined
@@ -27,6 +30,7 @@ export async function withContext(
     flags,
     terminal,
     signal,
+    exitCode: EXIT.ok,
     config() {
       config ??= resolveConfig(flags)
       return config
@@ -38,6 +42,7 @@ export async function withContext(
   }
   try {
     await work(context)
+    return context.exitCode
   } finally {
     // An opening that failed has told its caller.
     const opened = await backend?.catch(() => null)

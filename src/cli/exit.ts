@@ -58,3 +58,12 @@ export async function unlessInterrupted<T>(signal: AbortSignal, work: Promise<T>
     signal.removeEventListener('abort', onAbort)
   }
 }
+
+/** Waits `ms`; rejects with {@link Interrupted} when `signal` is aborted meanwhile. */
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const elapsed = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms)
+  })
+  await unlessInterrupted(signal, elapsed).finally(() => clearTimeout(timer))
+}

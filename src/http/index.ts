@@ -15,6 +15,8 @@ export interface HttpServerOptions {
   turbo: Turbo
   config: HttpConfig
   log: Log
+  /** How long `stop` waits for requests in flight; default 10,000. */
+  stopTimeoutMs?: number
 }
 
 /**
@@ -29,7 +31,7 @@ export interface Http {
   stop(): Promise<void>
 }
 
-export function createHttpServer({ turbo, config, log }: HttpServerOptions): Http {
+export function createHttpServer({ turbo, config, log, stopTimeoutMs }: HttpServerOptions): Http {
   let stopping = false
   const app = createApp({
     turbo,
@@ -40,7 +42,7 @@ export function createHttpServer({ turbo, config, log }: HttpServerOptions): Htt
     bodyBudget: new BodyBudget(BODIES_BYTES_MAX),
     isStopping: () => stopping,
   })
-  const server = new HttpServer({ fetch: app.fetch, config, hasKeys: () => turbo.access.hasKeys(), log })
+  const server = new HttpServer({ fetch: app.fetch, config, hasKeys: () => turbo.access.hasKeys(), log, stopTimeoutMs })
   return {
     app,
     start: () => server.start(),

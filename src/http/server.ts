@@ -23,6 +23,7 @@ interface HttpServerDependencies {
   config: HttpConfig
   hasKeys(): Promise<boolean>
   log: Log
+  stopTimeoutMs?: number
 }
 
 /** The socket side of the surface. Starting twice is one start; stopping before starting is fine. */
@@ -98,10 +99,11 @@ export class HttpServer {
     const closed = once(server, 'close')
     server.close()
     for (const socket of this.#unused) socket.destroy()
+    const { log, stopTimeoutMs: timeoutMs = STOP_TIMEOUT_MS } = this.#deps
     const cut = setTimeout(() => {
-      this.#deps.log.warn({ timeoutMs: STOP_TIMEOUT_MS }, 'http server: cutting requests that did not finish')
+      log.warn({ timeoutMs }, 'http server: cutting requests that did not finish')
       server.closeAllConnections()
-    }, STOP_TIMEOUT_MS)
+    }, timeoutMs)
     await closed
     clearTimeout(cut)
   }

@@ -30,7 +30,7 @@ export interface Reply {
 
 export const LOCAL_CONFIG: HttpConfig = { host: '127.0.0.1', port: 0, allowedHosts: [], rateLimitPerMinute: 0 }
 
-export function testHttp(config: Partial<HttpConfig> = {}): TestHttp {
+export function testHttp(config: Partial<HttpConfig> = {}, stopTimeoutMs?: number): TestHttp {
   const lines: string[] = []
   const stream = new Writable({
     write(chunk, _encoding, done) {
@@ -43,6 +43,7 @@ export function testHttp(config: Partial<HttpConfig> = {}): TestHttp {
     turbo,
     config: { ...LOCAL_CONFIG, ...config },
     log: createLog({ level: 'debug', stream }),
+    stopTimeoutMs,
   })
   return {
     ...http,

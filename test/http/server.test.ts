@@ -5,8 +5,8 @@ import { type Reply, replyOf, type TestHttp, testHttp } from './harness.ts'
 
 const running: TestHttp[] = []
 
-async function serve(config = {}): Promise<TestHttp & { url: string; port: number }> {
-  const http = testHttp(config)
+async function serve(config = {}, stopTimeoutMs?: number): Promise<TestHttp & { url: string; port: number }> {
+  const http = testHttp(config, stopTimeoutMs)
   running.push(http)
   const { url } = await http.start()
   return { ...http, url, port: Number(new URL(url).port) }
@@ -111,6 +111,20 @@ describe('start and stop', () => {
     expect(performance.now() - startedMs).toBeLessThan(5_000)
     await Promise.all(busy)
     expect(answered).toBe(turbo.calls.length)
+  })
+
+  test('a request that does not end is cut when the time is up', async () => {
+    const { url, stop, turbo } = await serve({}, 50)
+    const entered = signal()
+    turbo.behaviour.before = () => {
+      entered.fire()
+      return new Promise(() => undefined)
+    }
+    const endless = post(`${url}/v1/knowledge/query`, '{"query":"x"}')
+    const outcome = expect(endless).rejects.toMatchObject({ cause: { code: 'UND_ERR_SOCKET' } })
+    await entered.fired
+    await stop()
+    await outcome
   })
 
   test('a connection on which nothing was ever sent does not hold up the stop', async () => {

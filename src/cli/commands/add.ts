@@ -71,22 +71,24 @@ function contentOf(words: string[], file: string | undefined): string | Promise<
 }
 
 function inputOf(content: string, options: AddOptions) {
-  const { type, tag, expires, session, task, agent, sourceUrl, commit, file: _, ...rest } = options
-  const source = { session, task, agent, url: sourceUrl, commit }
+  const { title, category, project, scope, metadata, importance, supersedes } = options
+  const { session, task, agent, sourceUrl: url, commit } = options
+  const source = { session, task, agent, url, commit }
   const hasSource = Object.values(source).some((value) => value !== undefined)
   return {
-    ...known(rest),
     content,
-    knowledgeType: type,
-    tags: tag,
-    expiresAt: expires,
+    title,
+    knowledgeType: options.type,
+    category,
+    tags: options.tag,
+    project,
+    scope,
+    metadata,
+    importance,
+    expiresAt: options.expires,
+    supersedes,
     source: hasSource ? source : undefined,
   }
-}
-
-/** Without the flags that every command takes. */
-function known({ title, category, project, scope, metadata, importance, supersedes }: AddOptions) {
-  return { title, category, project, scope, metadata, importance, supersedes }
 }
 
 function renderAdded({ id: itemId, status, chunks, embedding }: OutputOf<'addKnowledge'>): string {

@@ -28,6 +28,7 @@ export function degradedText(reasons: readonly string[]): string {
 const REASONS: Record<string, string> = {
   embedder_unavailable: 'the embedder is away, so that only words were compared',
   embedding_backlog: 'some items are not embedded yet and were found by words only',
+  starting: 'the embedder is still starting, so that only words were compared',
   space_mismatch: 'the store holds vectors of another model, so that only words were compared',
 }
 

@@ -101,7 +101,7 @@ function atomsOf(text: string, format: ChunkFormat, maxTokens: number): Atom[] {
     // A single blank belongs to the token behind it, a short gap is one token, no gap is more tokens than characters.
     atoms.push({ start, end, cut, path, tokens, gapTokens: gap <= 1 ? gap : gap <= 8 ? 1 : gap })
   }
-  const fit = (unit: Unit, tooLarge: (unit: Unit) => void) => {
+  const add = (unit: Unit, tooLarge: (unit: Unit) => void) => {
     const { start, end } = unit
     const tokens = end - start > maxTokens * UNIT_CHARS_PER_TOKEN_MAX ? Infinity : countTokens(text.slice(start, end))
     if (tokens <= maxTokens) push(unit, tokens)
@@ -110,9 +110,9 @@ function atomsOf(text: string, format: ChunkFormat, maxTokens: number): Atom[] {
   const inPieces = (line: Unit) => {
     for (const piece of piecesOf(text, line, maxTokens)) push(piece, countTokens(text.slice(piece.start, piece.end)))
   }
-  const inLines = (unit: Unit) => scanLines(text, unit, (line) => fit(line, inPieces))
+  const inLines = (unit: Unit) => scanLines(text, unit, (line) => add(line, inPieces))
   const scan = format === 'code' ? scanCode : scanMarkdown
-  scan(text, (unit) => fit(unit, inLines))
+  scan(text, (unit) => add(unit, inLines))
   return atoms
 }
 

@@ -93,12 +93,12 @@ class Found {
 
 function addRun(run: string, found: Found): void {
   const name = trimmed(run)
-  const [scheme, rest] = name.split('://', 2)
-  if (rest !== undefined && scheme !== undefined) return addPath(rest, found)
-  const isDrive = /^[A-Za-z]:[\\/]/.test(name)
-  if (/[\\/]/.test(name)) return addPath(isDrive ? name : name.replace(POSITION, ''), found)
+  const schemeEnd = name.indexOf('://')
+  if (schemeEnd >= 0) addPath(name.slice(schemeEnd + 3), found)
+  else if (/^[A-Za-z]:[\\/]/.test(name)) addPath(name, found)
+  else if (/[\\/]/.test(name)) addPath(name.replace(POSITION, ''), found)
   // `key:value`, `name:12`: one colon separates, two belong to the name.
-  for (const word of name.split(/(?<!:):(?!:)/)) addWord(trimmed(word), found)
+  else for (const word of name.split(/(?<!:):(?!:)/)) addWord(trimmed(word), found)
 }
 
 function trimmed(run: string): string {

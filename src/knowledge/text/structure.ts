@@ -1,3 +1,5 @@
+import { pieceEnd } from './tokens.ts'
+
 /** How good a place to cut is, worst first: right behind a heading, inside a sentence, between sentences or lines, … */
 export const CUT = { behindHeading: 0, inside: 1, sentence: 2, block: 3, heading: 4 } as const
 
@@ -26,7 +28,7 @@ const ATX_HEADING = /^ {0,3}(#{1,6})[ \t]+(?=\S)/
 const SETEXT_UNDERLINE = /^ {0,3}(?:=+|-+)[ \t]*$/
 const FENCE = /^[ \t]*(`{3,}|~{3,})/
 /** A list item, a table row, a quotation: a line that does not run on from the one before it. */
-const OWN_LINE = /^[ \t]*(?:[-*+|>]|\d{1,9}[.)][ \t])/
+const OWN_LINE = /^[ \t]*(?:[|>]|[-*+][ \t]|\d{1,9}[.)][ \t])/
 /** An end of sentence; not where a small letter follows (`e.g. this`). Only one mark, as a run of them is quadratic. */
 const SENTENCE_END = /[.!?…]["'”’)\]]{0,3}\s+(?![\s\p{Ll}])|[。！？]\s*/gu
 
@@ -130,7 +132,7 @@ class MarkdownScan {
   }
 
   private addHeading(level: number, start: number, end: number): void {
-    const [line = ''] = this.text.slice(start, Math.min(end, start + HEADING_CHARS_MAX)).split('\n', 1)
+    const [line = ''] = this.text.slice(start, pieceEnd(this.text, start, end, HEADING_CHARS_MAX)).split('\n', 1)
     const title = line
       .replace(/^#+/, '')
       .replace(/\s#+\s*$/, '')

@@ -1,0 +1,40 @@
+import type { Backend } from '../backend.ts'
+import { Interrupted, pause } from '../exit.ts'
+import { createProgress } from '../progress.ts'
+import type { Terminal } from '../terminal.ts'
+
+const POLL_MS = 500
+
+export interface BacklogEnd {
+  /** Items still waiting for vectors. */
+  backlog: number
+  /** `embedded`: all have them; the others say why the waiting ended before. */
+  because: 'embedded' | 'interrupted' | 'embedder_unavailable'
+}
+
+/** Shows the backlog of vectors going down until it is empty, the person has enough, or the embedder is away. */
+export async function waitForVectors(backend: Backend, terminal: Terminal, signal: AbortSignal): Promise<BacklogEnd> {
+  const progress = await createProgress(terminal, 'embedding', 'items')
+  let most = 0
+  let backlog = 0
+  try {
+    for (;;) {
+      backlog = (await backend.call('getEmbeddings', {})).backlog
+      most = Math.max(most, backlog)
+      if (most > 0) progress.update(most - backlog, most)
+      if (backlog === 0) return { backlog, because: 'embedded' }
+      if (await isEmbedderAway(backend)) return { backlog, because: 'embedder_unavailable' }
+      await pause(POLL_MS, signal)
+    }
+  } catch (error) {
+    if (error instanceof Interrupted) return { backlog, because: 'interrupted' }
+    throw error
+  } finally {
+    progress.stop()
+  }
+}
+
+async function isEmbedderAway(backend: Backend): Promise<boolean> {
+  const { embedder } = await backend.call('getHealth', {})
+  return !embedder.reachable
+}
