@@ -23,9 +23,9 @@ const installMs = 300_000
 
 const folder = mkdtempSync(join(tmpdir(), 'agent-turbo-package-'))
 const home = join(folder, 'home')
-const { DATABASE_URL: _, ...inherited } = process.env
+const isSetting = (name: string) => /^(?:AGENT_TURBO_|DATABASE_URL)/.test(name)
 const env = {
-  ...Object.fromEntries(Object.entries(inherited).filter(([name]) => !name.startsWith('AGENT_TURBO_'))),
+  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !isSetting(name))),
   AGENT_TURBO_DATA: join(folder, 'data'),
   ONNXRUNTIME_NODE_INSTALL: 'skip',
 }

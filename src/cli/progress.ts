@@ -22,13 +22,12 @@ export async function createProgress(terminal: Terminal, label: string, unit: st
     hideCursor: true,
     stream: process.stderr,
   })
-  const startedMs = performance.now()
-  let doneBefore: number | undefined
+  let start: { ms: number; done: number } | undefined
   let running = false
   return {
     update(done, total) {
-      doneBefore ??= done
-      const payload = pace(done - doneBefore, total - done, (performance.now() - startedMs) / 1000)
+      start ??= { ms: performance.now(), done }
+      const payload = pace(done - start.done, total - done, (performance.now() - start.ms) / 1000)
       if (!running) bar.start(total, done, payload)
       else {
         bar.setTotal(total)

@@ -1,12 +1,12 @@
 import { type SQL, sql } from 'drizzle-orm'
 import pg from 'pg'
-import { failureOf, isStalePlan, isState, sqlstates, stopped, toTurboError, unavailable } from './errors.ts'
+import { failureOf, isState, sqlstates, stopped, toTurboError, unavailable } from './errors.ts'
 import type { Database, Executor, ListenHandlers } from './executor.ts'
 import { type Endpoint, parseDatabaseUrl, readOnlyExpression, WritableHost } from './hosts.ts'
 import { Listener } from './listen.ts'
 import { runTransaction, Session } from './session.ts'
 import { connectionSettings, exclusiveStatementMs } from './settings.ts'
-import { compile, StatementNames } from './statement.ts'
+import { StatementNames } from './statement.ts'
 
 /** Milliseconds to wait for a connection: a free one of the pool, or a new one to be made. */
 const connectMs = 5_000
@@ -15,7 +15,7 @@ const idleConnectionMs = 30_000
 const connectionLifetimeSeconds = 3_600
 const keepAliveAfterMs = 10_000
 /** Added to the server's statement timeout for ours, which is for a server that no longer answers. */
-const answerGraceMs = 5_000
+const answerGraceMs = 2_000
 /** Statements waiting for a connection; more are refused at once. */
 const waitersMax = 1_000
 
@@ -63,15 +63,8 @@ export class PostgresDatabase implements Database {
     this.#listener = new Listener(() => this.#connect('agent-turbo-listen'), options.log)
   }
 
-  async query<Row>(statement: SQL): Promise<Row[]> {
-    const compiled = compile(statement)
-    try {
-      return await this.#withSession((session) => session.run<Row>(compiled))
-    } catch (error) {
-      if (!isStalePlan(error)) throw error
-      // The failed statement has done nothing, and the names are new ones now.
-      return this.#withSession((session) => session.run<Row>(compiled))
-    }
+  query<Row>(statement: SQL): Promise<Row[]> {
+    return this.#withSession((session) => session.query<Row>(statement))
   }
 
   transaction<T>(work: (tx: Executor) => Promise<T>): Promise<T> {

@@ -36,7 +36,20 @@ export class Session implements Executor {
   }
 
   /** Runs a compiled statement, prepared under its name. */
-  async run<Row>({ text, params }: Statement): Promise<Row[]> {
+  async run<Row>(statement: Statement): Promise<Row[]> {
+    const isAlone = this.client.getTransactionStatus() === 'I'
+    try {
+      return await this.#prepared<Row>(statement)
+    } catch (error) {
+      if (!isStalePlan(error)) throw error
+      this.#names.renew()
+      // Outside a transaction the failed statement has done nothing but find that it must be prepared anew.
+      if (isAlone) return this.#prepared<Row>(statement)
+      throw error
+    }
+  }
+
+  async #prepared<Row>({ text, params }: Statement): Promise<Row[]> {
     const name = this.#names.nameFor(this.client, text)
     const config = { name, text, values: params, rowMode: 'array' as const, types: columnTypes }
     const result = await this.#send(() => this.client.query<unknown[]>(config))
@@ -67,7 +80,6 @@ export class Session implements Executor {
     try {
       return await Promise.race([start(), overrun])
     } catch (error) {
-      if (isStalePlan(error)) this.#names.renew()
       throw toTurboError(error, this.broken)
     } finally {
       clearTimeout(timer)

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { isTurboError, type TurboError } from '../../src/base/errors.ts'
 import { DatabaseFailureError } from '../../src/db/errors.ts'
+import type { Executor } from '../../src/db/index.ts'
 import { engine, type TestDatabase, testDatabase } from '../harness/database.ts'
 
 let world: TestDatabase
@@ -82,13 +83,19 @@ describe('rows', () => {
   })
 
   it('follow a change of the schema under prepared statements', async () => {
-    const { db } = world
+    const own = await testDatabase({ poolMax: 1 })
+    const { db } = own
     await db.query(sql`create table changing (a int)`)
     await db.query(sql`insert into changing values (1)`)
-    const all = () => db.query(sql`select * from changing`)
+    const all = (on: Executor = db) => on.query(sql`select * from changing`)
     expect(await all()).toEqual([{ a: 1 }])
     await db.query(sql`alter table changing add column b text default 'new'`)
     expect(await all()).toEqual([{ a: 1, b: 'new' }])
+    await db.query(sql`alter table changing drop column b`)
+    // A transaction cannot go on after a failure: its caller is told to repeat it, which works.
+    expect((await failureOf(db.transaction(all))).code).toBe('unavailable')
+    expect(await db.transaction(all)).toEqual([{ a: 1 }])
+    await own.drop()
   })
 })
 

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import net from 'node:net'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { freeLoopbackPort } from '../../scripts/postgres/installation.ts'
@@ -28,6 +30,43 @@ function recorder(): {
       })
   }
   return { log, hosts, until }
+}
+
+interface Proxy {
+  port: number
+  /** Passes nothing on any more but keeps connections open, as a host does whose network is cut. */
+  fallSilent(): void
+  stop(): void
+}
+
+/** Passes connections on to a server on loopback. */
+async function startProxy(serverPort: number, port = 0): Promise<Proxy> {
+  const sockets = new Set<net.Socket>()
+  let isSilent = false
+  const listener = net.createServer((client) => {
+    const server = net.connect(serverPort, '127.0.0.1')
+    for (const [from, to] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      sockets.add(from)
+      from.on('data', (bytes) => isSilent || to.write(bytes))
+      from.on('error', () => to.destroy())
+      from.on('close', () => to.destroy())
+    }
+  })
+  listener.listen(port, '127.0.0.1')
+  await once(listener, 'listening')
+  return {
+    port: (listener.address() as net.AddressInfo).port,
+    fallSilent: () => {
+      isSilent = true
+    },
+    stop: () => {
+      listener.close()
+      for (const socket of sockets) socket.destroy()
+    },
+  }
 }
 
 /** Repeats `work` while the store is away; resolves with the milliseconds that took. */
@@ -218,6 +257,29 @@ describe('a pool with every connection busy', () => {
     await busy
     expect(await world.db.query(sql`select 1 as one`)).toEqual([{ one: 1 }])
     await world.drop()
+  })
+})
+
+describe('a host that falls silent', () => {
+  it('is left for another one when a statement got no answer', async () => {
+    const place = await testDatabase()
+    await place.db.stop()
+    const server = new URL(place.config.url ?? '')
+    const first = await startProxy(Number(server.port))
+    const secondPort = await freeLoopbackPort()
+    const url = `${place.config.url}`.replace(/@[^/]*\//, `@127.0.0.1:${first.port},127.0.0.1:${secondPort}/`)
+    const { log, hosts } = recorder()
+    const db = await openDatabase({ url, statementTimeoutMs: 100, log })
+    await db.query(sql`select 1`)
+    const second = await startProxy(Number(server.port), secondPort)
+    first.fallSilent()
+    await expect(db.query(sql`select 1`)).rejects.toMatchObject({ code: 'timeout' })
+    expect(await db.query(sql`select 1 as one`)).toEqual([{ one: 1 }])
+    expect(hosts).toEqual([`127.0.0.1:${first.port}`, `127.0.0.1:${secondPort}`])
+    first.stop()
+    await db.stop()
+    second.stop()
+    await place.drop()
   })
 })
 

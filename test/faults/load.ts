@@ -92,13 +92,15 @@ export class Load {
     const { status, type } = answer
     const { code, degraded, embedding, results } = answer.body
     if (status < 300 && work.kind === 'add') this.acknowledged.add(contentHash(work.content))
-    if (status < 300 && work.kind === 'batch') for (const stored of results ?? []) this.acknowledged.add(stored.content_hash)
+    if (status < 300 && work.kind === 'batch')
+      for (const stored of results ?? []) this.acknowledged.add(stored.content_hash)
     return { kind: work.kind, status, type, code, degraded, embedding, startedAt, endedAt: performance.now() }
   }
 }
 
 function requestOf(work: Work): { path: string; body: unknown } {
-  if (work.kind === 'add') return { path: '/v1/knowledge', body: { content: work.content, title: wordOf(work.content.length) } }
+  if (work.kind === 'add')
+    return { path: '/v1/knowledge', body: { content: work.content, title: wordOf(work.content.length) } }
   if (work.kind === 'query') return { path: '/v1/knowledge/query', body: { query: work.query } }
   const items = work.contents.map((content) => ({ content }))
   return { path: '/v1/knowledge/batch', body: { items, atomic: true } }
@@ -107,7 +109,9 @@ function requestOf(work: Work): { path: string; body: unknown } {
 /** One text in sixteen is of several chunks. */
 function textOf(number: number): string {
   const sentence = `Note ${number} of this load is about ${wordOf(number)}.`
-  return number % 16 === 7 ? Array.from({ length: 120 }, (_, index) => `${sentence} Line ${index}.`).join('\n\n') : sentence
+  return number % 16 === 7
+    ? Array.from({ length: 120 }, (_, index) => `${sentence} Line ${index}.`).join('\n\n')
+    : sentence
 }
 
 function wordOf(number: number): string {

@@ -1,3 +1,4 @@
+import { onTestFinished } from 'vitest'
 import type { DatabaseConfig } from '../../src/db/index.ts'
 import { type RunningScript, runScript } from '../harness/processes.ts'
 
@@ -11,7 +12,10 @@ export interface Service {
   stop(): Promise<void>
 }
 
-/** Starts a server over the store at `place`, on a free port, with an embedder that answers at `embedderUrl`. */
+/**
+ * Starts a server over the store at `place`, on a free port, with an embedder that answers at `embedderUrl`. It does not
+ * outlive the test that calls this.
+ */
 export async function startService(place: DatabaseConfig, embedderUrl: string): Promise<Service> {
   const script = runScript('test/faults/processes/server.ts', [], {
     DATABASE_URL: place.url ?? '',
@@ -20,6 +24,9 @@ export async function startService(place: DatabaseConfig, embedderUrl: string): 
     AGENT_TURBO_EMBEDDER: 'tei',
     AGENT_TURBO_EMBEDDER_URL: embedderUrl,
     AGENT_TURBO_LOG_LEVEL: 'warn',
+  })
+  onTestFinished(() => {
+    script.process.kill('SIGKILL')
   })
   let said = ''
   script.process.stdout?.on('data', (text: string) => {

@@ -4,6 +4,8 @@ import { createProgress } from '../progress.ts'
 import type { Terminal } from '../terminal.ts'
 
 const POLL_MS = 500
+/** An embedder that has been away for this long is not waited for; a store that was just opened needs a moment. */
+const AWAY_MS_MAX = 5_000
 
 export interface BacklogEnd {
   /** Items still waiting for vectors. */
@@ -17,13 +19,16 @@ export async function waitForVectors(backend: Backend, terminal: Terminal, signa
   const progress = await createProgress(terminal, 'embedding', 'items')
   let most = 0
   let backlog = 0
+  let reachedMs = performance.now()
   try {
     for (;;) {
       backlog = (await backend.call('getEmbeddings', {})).backlog
       most = Math.max(most, backlog)
       if (most > 0) progress.update(most - backlog, most)
       if (backlog === 0) return { backlog, because: 'embedded' }
-      if (await isEmbedderAway(backend)) return { backlog, because: 'embedder_unavailable' }
+      const { embedder } = await backend.call('getHealth', {})
+      if (embedder.reachable) reachedMs = performance.now()
+      else if (performance.now() - reachedMs > AWAY_MS_MAX) return { backlog, because: 'embedder_unavailable' }
       await pause(POLL_MS, signal)
     }
   } catch (error) {
@@ -32,9 +37,4 @@ export async function waitForVectors(backend: Backend, terminal: Terminal, signa
   } finally {
     progress.stop()
   }
-}
-
-async function isEmbedderAway(backend: Backend): Promise<boolean> {
-  const { embedder } = await backend.call('getHealth', {})
-  return !embedder.reachable
 }

@@ -33,12 +33,15 @@ export async function ingestFiles(
 ): Promise<IngestCounts> {
   const counts: IngestCounts = { created: 0, updated: 0, unchanged: 0, failed: 0, failures: [] }
   const groups = groupFiles(files).values()
+  const stopping = new AbortController()
   let done = 0
   const work = async () => {
     // The workers share one iterator: each group is taken once.
     for (const group of groups) {
+      if (stopping.signal.aborted) return
       const { documents, unreadable } = await readBatch(group)
-      const stored = documents.length === 0 ? [] : await send(backend, documents, options)
+      const { documents: stored } =
+        documents.length === 0 ? { documents: [] } : await backend.call('ingestDocuments', { documents, ...options })
       for (const { path, status, detail } of stored) {
         counts[status]++
         if (status === 'failed') counts.failures.push({ path, detail: detail ?? 'no reason given' })
@@ -49,11 +52,10 @@ export async function ingestFiles(
       onProgress(done)
     }
   }
-  await Promise.all(Array.from({ length: IN_FLIGHT_MAX }, work))
-  return counts
-}
-
-async function send(backend: Backend, documents: Awaited<ReturnType<typeof readBatch>>['documents'], options: IngestOptions) {
-  const { documents: results } = await backend.call('ingestDocuments', { documents, ...options })
-  return results
+  try {
+    await Promise.all(Array.from({ length: IN_FLIGHT_MAX }, work))
+    return counts
+  } finally {
+    stopping.abort()
+  }
 }
