@@ -15,7 +15,7 @@ const CALL_TIMEOUT_MS = 300_000
 
 /** Where the verbs of a command run. */
 export type Place =
-  | { kind: 'server'; url: string; /** Set where the server was found by its data folder. */ dataDir?: string }
+  | { kind: 'server'; url: string /** Set where the server was found by its data folder. */; dataDir?: string }
   | { kind: 'postgres' }
   | { kind: 'embedded'; dataDir: string; isNew: boolean }
 
@@ -50,7 +50,7 @@ export function choosePlace({ client, database }: Config): Place {
   if (database.url !== undefined) return { kind: 'postgres' }
   const { dataDir } = database
   const owner = readLock(dataDir)
-  if (owner === null) return { kind: 'embedded', dataDir, isNew: !existsSync(join(dataDir, 'postgres')) }
+  if (owner === null) return embeddedPlace(dataDir)
   if (owner.url === null) {
     throw new TurboError('store_locked', `the data folder ${dataDir} is in use by process ${owner.pid}`, {
       next: `Wait for it to end, or start \`agent-turbo serve\` first, which any number of commands can share.`,
@@ -62,6 +62,11 @@ export function choosePlace({ client, database }: Config): Place {
     })
   }
   return { kind: 'server', url: owner.url, dataDir }
+}
+
+/** The embedded store in `dataDir`, which need not exist yet. */
+export function embeddedPlace(dataDir: string): Place & { kind: 'embedded' } {
+  return { kind: 'embedded', dataDir, isNew: !existsSync(join(dataDir, 'postgres')) }
 }
 
 /** What a person is told where opening takes a while. */
@@ -86,7 +91,10 @@ async function openServer(
   return {
     place,
     async call(name, input) {
-      const method = remote[name] as (input: unknown, options: { signal: AbortSignal }) => Promise<OutputOf<typeof name>>
+      const method = remote[name] as (
+        input: unknown,
+        options: { signal: AbortSignal },
+      ) => Promise<OutputOf<typeof name>>
       try {
         return await method(input, { signal })
       } catch (error) {

@@ -61,9 +61,13 @@ function instant(value: string, direction: 1 | -1): string {
   const [, count, unit] = /^(\d{1,6})([mhdw])$/.exec(value) ?? []
   const spanMs = Number(count) * (UNIT_MS[unit ?? ''] ?? Number.NaN)
   // Without a zone a date alone is UTC and a date with time is local; the operation is told which instant is meant.
-  const date = new Date(Number.isNaN(spanMs) ? (/^\d{4}-\d\d/.test(value) ? value : Number.NaN) : Date.now() + direction * spanMs)
+  const date = new Date(
+    Number.isNaN(spanMs) ? (/^\d{4}-\d\d/.test(value) ? value : Number.NaN) : Date.now() + direction * spanMs,
+  )
   if (Number.isNaN(date.getTime())) {
-    throw new InvalidArgumentError('Expected a date such as 2026-11-01, a time such as 2026-11-01T08:00:00Z, or 30m, 24h, 7d, 2w.')
+    throw new InvalidArgumentError(
+      'Expected a date such as 2026-11-01, a time such as 2026-11-01T08:00:00Z, or 30m, 24h, 7d, 2w.',
+    )
   }
   return date.toISOString()
 }

@@ -5,6 +5,8 @@ import { identifierTokens } from './text/identifiers.ts'
  * text of nothing but distinct short words stays below it at this size. Later text is found through its vectors.
  */
 const LEXICAL_BYTES_MAX = 200_000
+/** The same for identifiers, which are indexed whole besides: letters of three bytes make long paths very long. */
+const IDENTIFIER_BYTES_MAX = 400_000
 
 /**
  * What the lexical arm knows of an item: running text for the `english` configuration and whole identifiers, kept as
@@ -14,7 +16,16 @@ export function lexicalOf(title: string | null, content: string): { text: string
   const head = content.slice(0, LEXICAL_BYTES_MAX)
   const { whole, parts } = identifierTokens(title ? `${title}\n${head}` : head)
   const text = [title, title, head, parts.join(' ')].filter(Boolean).join('\n')
-  return { text: truncateUtf8(text, LEXICAL_BYTES_MAX), identifiers: whole }
+  return { text: truncateUtf8(text, LEXICAL_BYTES_MAX), identifiers: firstWithin(whole, IDENTIFIER_BYTES_MAX) }
+}
+
+function firstWithin(words: string[], bytesMax: number): string[] {
+  let bytes = 0
+  const end = words.findIndex((word) => {
+    bytes += Buffer.byteLength(word)
+    return bytes > bytesMax
+  })
+  return end === -1 ? words : words.slice(0, end)
 }
 
 function truncateUtf8(text: string, bytesMax: number): string {

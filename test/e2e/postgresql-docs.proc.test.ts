@@ -110,7 +110,6 @@ describe('three sentences', () => {
       'Python is a programming language',
       'MLX provides GPU acceleration',
     ]
-    await untilReady(server)
     await post(server.url, '/v1/knowledge/batch', { items: sentences.map((content) => ({ content })) })
     const { results } = await post<{ results: { content: string; similarity: number | null }[] }>(
       server.url,

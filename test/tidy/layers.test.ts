@@ -19,7 +19,11 @@ test.each([
   ['src/planner/a.ts', `type X = import('../worker/index.ts').X`, 'planner must not import worker'],
   ['src/turbo.ts', `await import('./http/index.ts')`, 'turbo must not import http'],
   ['src/http/a.ts', `import { x } from '../client/index.ts'`, 'http must not import client'],
-  ['src/access/a.ts', `import { x } from '../db/postgres.ts'`, 'db is entered through index.ts or executor.ts or data-lock.ts'],
+  [
+    'src/access/a.ts',
+    `import { x } from '../db/postgres.ts'`,
+    'db is entered through index.ts or executor.ts or data-lock.ts',
+  ],
   ['src/operations/a.ts', `import { x } from '../knowledge/types.ts'`, 'knowledge is entered through index.ts'],
   [
     'src/client/a.ts',

@@ -74,7 +74,10 @@ async function inputOf(context: CommandContext, model: string, options: UseOptio
 
 /** Shows how far the change is until it has ended. @throws TurboError when it failed */
 async function follow(store: Backend, { terminal, signal }: CommandContext): Promise<void> {
-  const bars = { embedding: await createProgress(terminal, 'embedding', 'chunks'), indexing: await createProgress(terminal, 'indexing', 'vectors') }
+  const bars = {
+    embedding: await createProgress(terminal, 'embedding', 'chunks'),
+    indexing: await createProgress(terminal, 'indexing', 'vectors'),
+  }
   try {
     for (;;) {
       const { reembedding } = await store.call('getEmbeddings', {})

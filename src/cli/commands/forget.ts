@@ -3,7 +3,10 @@ import { ids } from '../options.ts'
 
 /** `forget`: removes items, or ends them and keeps their history. */
 export const forgetCommand: CommandFactory = (bind) =>
-  command('forget', 'Remove items with their vectors and history for good', ['forget 12 13', 'forget 12 --keep-history'])
+  command('forget', 'Remove items with their vectors and history for good', [
+    'forget 12 13',
+    'forget 12 --keep-history',
+  ])
     .argument('<ids...>', 'the ids of the items', ids)
     .option('--keep-history', 'only expire them: no longer found, still shown by id')
     .action(

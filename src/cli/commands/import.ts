@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises'
+import { must } from '../../base/assert.ts'
 import { type CommandFactory, command } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import { openInput } from '../input.ts'
@@ -20,21 +21,38 @@ export const importCommand: CommandFactory = (bind) =>
     .action(
       bind(async (context, file: string) => {
         const { terminal } = context
-        if (file !== '-') await stat(file)
+        const bytes = file === '-' ? null : (await stat(file)).size
         const [backend, { parseInput, operations }] = await Promise.all([
           context.backend(),
           import('../../operations/index.ts'),
         ])
-        const addKnowledge = operations[0]
-        const progress = await createProgress(terminal, 'importing', 'lines')
-        const onProgress = (lines: number) => progress.update(lines, lines)
-        const report = await importLines(openInput(file), { backend, parseInput, addKnowledge }, onProgress).finally(
-          () => progress.stop(),
+        const addKnowledge = must(
+          operations.find(({ name }) => name === 'addKnowledge'),
+          'there is an operation to add',
         )
-        await terminal.result(report, renderImport)
-        if (report.failed > 0) context.exitCode = EXIT.failure
+        const progress = await createProgress(terminal, 'importing', 'kB')
+        const input = counted(openInput(file), (read) => {
+          if (bytes !== null) progress.update(Math.round(read / 1000), Math.round(bytes / 1000))
+        })
+        try {
+          const report = await importLines(input, backend, (item) => parseInput(addKnowledge, item))
+          progress.stop()
+          await terminal.result(report, renderImport)
+          if (report.failed > 0) context.exitCode = EXIT.failure
+        } finally {
+          progress.stop()
+        }
       }),
     )
+
+async function* counted(input: AsyncIterable<Buffer>, onBytes: (read: number) => void): AsyncGenerator<Buffer> {
+  let read = 0
+  for await (const chunk of input) {
+    yield chunk
+    read += chunk.length
+    onBytes(read)
+  }
+}
 
 function renderImport({ lines, created, duplicate, failed, failures }: ImportReport, { style }: View): string {
   const head = `${plural(lines, 'line')}: ${created} created, ${duplicate} known already, ${failed} failed`

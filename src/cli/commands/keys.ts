@@ -20,13 +20,19 @@ const createCommand: CommandFactory = (bind) =>
     .option('--scopes <names>', 'read, write, worker, admin (default: read,write)', several)
     .addOption(new Option('--expires <time>', 'when it ends, e.g. 30d (default: never)').argParser(futureInstant))
     .action(
-      bind(async ({ backend, terminal }, name: string, { scopes, expires }: { scopes?: string[]; expires?: string }) => {
-        const store = await backend()
-        // What is no scope is refused by the operation, with the field's name.
-        const made = await store.call('createApiKey', { name, scopes: scopes as Scope[] | undefined, expiresAt: expires })
-        await terminal.result(made, ({ key }) => key)
-        terminal.note(`key #${made.id} for ${made.scopes.join(', ')}; it is shown only now, so keep it`)
-      }),
+      bind(
+        async ({ backend, terminal }, name: string, { scopes, expires }: { scopes?: string[]; expires?: string }) => {
+          const store = await backend()
+          // What is no scope is refused by the operation, with the field's name.
+          const made = await store.call('createApiKey', {
+            name,
+            scopes: scopes as Scope[] | undefined,
+            expiresAt: expires,
+          })
+          await terminal.result(made, ({ key }) => key)
+          terminal.note(`key #${made.id} for ${made.scopes.join(', ')}; it is shown only now, so keep it`)
+        },
+      ),
     )
 
 const listCommand: CommandFactory = (bind) =>

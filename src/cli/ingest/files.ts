@@ -104,14 +104,18 @@ async function filesBelow(folder: string, pattern: string, ignored: GitIgnore | 
 export function splitPattern(arg: string): { folder: string; pattern: string } {
   const parts = arg.split('/')
   const first = parts.findIndex((part) => isDynamicPattern(part))
-  return { folder: resolve(parts.slice(0, first).join('/') || (arg.startsWith('/') ? '/' : '.')), pattern: parts.slice(first).join('/') }
+  return {
+    folder: resolve(parts.slice(0, first).join('/') || (arg.startsWith('/') ? '/' : '.')),
+    pattern: parts.slice(first).join('/'),
+  }
 }
 
 /** The deepest folder that all `folders` (absolute) are in or are. */
 export function commonFolder(folders: readonly string[]): string {
   const [first = resolve('.'), ...others] = folders
   let common = first
-  for (const folder of others) while (!`${folder}/`.startsWith(common === '/' ? '/' : `${common}/`)) common = dirname(common)
+  for (const folder of others)
+    while (!`${folder}/`.startsWith(common === '/' ? '/' : `${common}/`)) common = dirname(common)
   return common
 }
 

@@ -69,7 +69,12 @@ function armsText({ dense, lexical, importanceFactor }: NonNullable<Hit['explain
 }
 
 function renderPlan({ plan, lexemes, timingsMs, dropped }: NonNullable<Answer['explain']>, view: View): string {
-  const words = lexemes.map(({ lexeme, documents, idf, used }) => [lexeme, documents, idf.toFixed(2), used ? 'yes' : ''])
+  const words = lexemes.map(({ lexeme, documents, idf, used }) => [
+    lexeme,
+    documents,
+    idf.toFixed(2),
+    used ? 'yes' : '',
+  ])
   const timings = Object.entries(timingsMs).map(([step, ms]) => `${step} ${ms.toFixed(1)} ms`)
   return [
     `vectors: ${plan.dense}${plan.exactRerun ? ' (run again exactly)' : ''} · words: ${plan.lexical}`,

@@ -75,4 +75,3 @@ export function sourceText(source: Source): string {
     .map(([name, value]) => (name === 'path' || name === 'url' ? value : `${name} ${value}`))
     .join(', ')
 }
-

@@ -20,7 +20,10 @@ export function renderStats(stats: OutputOf<'getStats'>, view: View): string {
           : `${grouped(space.vectors)} of ${space.model} (${space.dimensions} dimensions), ${grouped(space.unindexed)} not indexed yet`,
       ],
       ['database', bytes(stats.databaseBytes)],
-      ['cache', `${plural(cache.entries, 'answer')}, ${bytes(cache.bytes)}, ${grouped(cache.hits)} hits of ${grouped(asked)}`],
+      [
+        'cache',
+        `${plural(cache.entries, 'answer')}, ${bytes(cache.bytes)}, ${grouped(cache.hits)} hits of ${grouped(asked)}`,
+      ],
       ['exact re-runs', grouped(queries.exactReruns)],
     ],
     view,
@@ -42,7 +45,9 @@ export function renderEmbeddings({ spaces, backlog, reembedding }: OutputOf<'get
   ]
   if (reembedding !== null) {
     const { model, phase, done, total, error } = reembedding
-    lines.push(`change to ${model}: ${phase} ${grouped(done)} of ${grouped(total)}${error === null ? '' : ` (${error})`}`)
+    lines.push(
+      `change to ${model}: ${phase} ${grouped(done)} of ${grouped(total)}${error === null ? '' : ` (${error})`}`,
+    )
   }
   return lines.join('\n')
 }

@@ -9,7 +9,12 @@ export function printable(text: string): string {
 
 /** The first line that says something, at most `charsMax` characters. */
 export function firstLine(text: string, charsMax: number): string {
-  const line = printable(text).trim().split('\n', 1)[0]?.replace(/^#+\s*/, '').replaceAll('\t', ' ') ?? ''
+  const line =
+    printable(text)
+      .trim()
+      .split('\n', 1)[0]
+      ?.replace(/^#+\s*/, '')
+      .replaceAll('\t', ' ') ?? ''
   return truncate(line, charsMax)
 }
 

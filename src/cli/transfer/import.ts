@@ -1,7 +1,6 @@
 import { isTurboError } from '../../base/errors.ts'
 import { fromWire } from '../../base/wire.ts'
 import type { InputOf } from '../../client/index.ts'
-import type { parseInput as ParseInput, Operations } from '../../operations/index.ts'
 import type { Backend } from '../backend.ts'
 import { type Line, readLines } from './lines.ts'
 import { toAddInput } from './records.ts'
@@ -24,37 +23,33 @@ export interface ImportReport {
   failures: { line: number; detail: string }[]
 }
 
-/** What checks a line before it is sent. */
-export interface ImportDependencies {
-  backend: Backend
-  parseInput: typeof ParseInput
-  addKnowledge: Operations['addKnowledge']
-}
-
 interface Checked {
   line: number
   input: AddInput
   chars: number
 }
 
-/** Adds the items of an NDJSON stream in bounded batches, in order; bad lines are reported and cost the others nothing. */
+/**
+ * Adds the items of an NDJSON stream in bounded batches, in order; bad lines are reported and cost the others nothing.
+ *
+ * @param check throws a TurboError `invalid_input` for what `addKnowledge` does not accept
+ */
 export async function importLines(
   input: AsyncIterable<Buffer>,
-  deps: ImportDependencies,
-  onProgress: (lines: number) => void,
+  backend: Backend,
+  check: (item: unknown) => void,
 ): Promise<ImportReport> {
   const report: ImportReport = { lines: 0, created: 0, duplicate: 0, failed: 0, failures: [] }
   let batch: Checked[] = []
   let chars = 0
   const flush = async () => {
-    if (batch.length > 0) await send(deps.backend, batch, report)
+    if (batch.length > 0) await send(backend, batch, report)
     batch = []
     chars = 0
-    onProgress(report.lines)
   }
   for await (const line of readLines(input)) {
     report.lines++
-    const checked = check(line, deps, report)
+    const checked = checkLine(line, check, report)
     if (checked === null) continue
     if (batch.length === BATCH_ITEMS_MAX || chars + checked.chars > BATCH_CHARS_MAX) await flush()
     batch.push(checked)
@@ -65,10 +60,10 @@ export async function importLines(
 }
 
 /** The line as an input that the operation accepts, or null after its failure was noted. */
-function check(line: Line, { parseInput, addKnowledge }: ImportDependencies, report: ImportReport): Checked | null {
+function checkLine(line: Line, check: (item: unknown) => void, report: ImportReport): Checked | null {
   try {
     const wire = toAddInput(line.text)
-    parseInput(addKnowledge, wire)
+    check(wire)
     // Sent as it was given: what is filled in for absent fields is the server's affair.
     return { line: line.number, input: fromWire(wire) as unknown as AddInput, chars: line.text.length }
   } catch (error) {

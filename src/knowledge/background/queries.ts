@@ -75,9 +75,13 @@ export async function settleTextIndex(db: Executor): Promise<void> {
 /** Closes items whose time has passed; the number closed. */
 export async function closeExpired(db: Executor, limit: number): Promise<number> {
   const rows = await db.query(sql`
-    update agent_knowledge set valid_to = expires_at
-    where id in (select id from agent_knowledge where expires_at <= now() and valid_to is null limit ${limit})
-    returning id`)
+    update agent_knowledge k set valid_to = k.expires_at
+    from (
+      select id from agent_knowledge where expires_at <= now() and valid_to is null
+      limit ${limit} for update skip locked
+    ) e
+    where k.id = e.id
+    returning k.id`)
   return rows.length
 }
 

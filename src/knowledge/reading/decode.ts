@@ -2,7 +2,8 @@ import { TurboError } from '../../base/errors.ts'
 
 /** HTML says its encoding within its first 1024 bytes (HTML Standard, "prescan a byte stream"). */
 const PRESCAN_BYTES = 1024
-const META_CHARSET = /<meta[^>]{0,300}?charset\s*=\s*["']?\s*([\w:.-]{1,40})|<\?xml[^>]{0,100}?encoding\s*=\s*["']([\w:.-]{1,40})/i
+const META_CHARSET =
+  /<meta[^>]{0,300}?charset\s*=\s*["']?\s*([\w:.-]{1,40})|<\?xml[^>]{0,100}?encoding\s*=\s*["']([\w:.-]{1,40})/i
 
 /**
  * Text of a document's bytes: by byte order mark, else the charset given, else UTF-8. The mark is left out.

@@ -1,11 +1,12 @@
 import { parse } from 'yaml'
+import { scanMarkdown } from '../text/structure.ts'
 
 /** Longer blocks between `---` lines are text, not front matter. */
 const FRONT_MATTER_CHARS_MAX = 64_000
 
-const FRONT_MATTER = /^---[ \t]*\r?\n([^]*?)\r?\n(?:---|\.\.\.)[ \t]*(?:\r?\n|$)/
-const FIRST_HEADING = /^ {0,3}#{1,6}[ \t]+(\S.{0,300})$|^(\S.{0,300})\r?\n=+[ \t]*$/m
-/** Titles stand before this; searching all of a long text for a heading would find one of its code. */
+const FRONT_MATTER = /^---[ \t]*\r?\n([\s\S]*?)\r?\n(?:---|\.\.\.)[ \t]*(?:\r?\n|$)/
+
+/** Titles stand before this. */
 const TITLE_CHARS = 4_000
 
 /** The text of a Markdown document without its front matter, and its title: the front matter's, else the first heading. */
@@ -34,8 +35,9 @@ function parseFields(yaml: string): Record<string, unknown> | null {
 }
 
 function firstHeading(text: string): string | null {
-  const start = text.slice(0, TITLE_CHARS).replace(/^[ \t]*(`{3,}|~{3,})[^]*?(?:^[ \t]*\1|$(?![^]))/gm, '')
-  const found = FIRST_HEADING.exec(start)
-  const title = (found?.[1] ?? found?.[2])?.replace(/\s#+\s*$/, '').replace(/[*`]/g, '')
-  return title?.trim() || null
+  let title: string | undefined
+  scanMarkdown(text.slice(0, TITLE_CHARS), ({ path }) => {
+    title ??= path[0]
+  })
+  return title?.replace(/[*`]/g, '').trim() || null
 }

@@ -51,7 +51,7 @@ const CODE_EXTENSIONS = new Set(
 const CODE_NAMES = new Set(['dockerfile', 'makefile', 'justfile', 'rakefile', 'gemfile', 'procfile', 'jenkinsfile'])
 
 const PDF_SIGNATURE = '%PDF-'
-const HTML_START = /^(?:\uFEFF|\s|<\?xml[^>]{0,200}>|<!--[^]{0,500}?-->)*<(?:!doctype\s+html|html[\s>])/i
+const HTML_START = /^(?:\uFEFF|\s|<\?xml[^>]{0,200}>|<!--[\s\S]{0,500}?-->)*<(?:!doctype\s+html|html[\s>])/i
 /** Enough of the beginning to tell a web page. */
 const SNIFF_CHARS = 2_000
 

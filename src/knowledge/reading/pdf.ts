@@ -16,7 +16,10 @@ export async function readPdf(path: string, content: Uint8Array): Promise<{ titl
   })
   try {
     if (pdf.numPages > PAGES_MAX) {
-      throw new TurboError('payload_too_large', `${path}: the PDF has ${pdf.numPages} pages, at most ${PAGES_MAX} are read`)
+      throw new TurboError(
+        'payload_too_large',
+        `${path}: the PDF has ${pdf.numPages} pages, at most ${PAGES_MAX} are read`,
+      )
     }
     const { text } = await extractText(pdf, { mergePages: false })
     const { info } = await getMeta(pdf)

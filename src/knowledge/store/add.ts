@@ -121,10 +121,11 @@ async function storeRecords(
     open = open.filter((index) => !results[index])
   }
   for (const [index, first] of repeats) results[index] = { ...(results[first] as AddResult), status: 'duplicate' }
-  for (const [index, input] of inputs.entries()) {
-    const result = results[index] as AddResult
-    if (input.supersedes && result.status === 'created') await replace(db, input.supersedes, result.id)
-  }
+  const replacements = inputs.flatMap(({ supersedes }, index) =>
+    supersedes ? { oldId: supersedes, newId: (results[index] as AddResult).id } : [],
+  )
+  // In one order everywhere, so that two batches never wait for each other's items.
+  for (const { oldId, newId } of replacements.sort((a, b) => a.oldId - b.oldId)) await replace(db, oldId, newId)
   return results
 }
 
@@ -158,10 +159,12 @@ function splitRepeats(records: ItemRecord[]): { firsts: number[]; repeats: Map<n
   return { firsts, repeats }
 }
 
+/** Done already counts as done: the add may be a repetition of one whose answer was lost. */
 async function replace(db: Executor, oldId: number, newId: number): Promise<void> {
   const closed = await supersede(db, oldId, newId)
-  if (closed.length > 0) return
+  if (closed.length > 0 || oldId === newId) return
   const old = await findItem(db, oldId)
+  if (old?.supersededBy === newId) return
   if (!old) throw invalid('/supersedes', `there is no item ${oldId}`)
   throw new TurboError('conflict', `item ${oldId} was already superseded by ${old.supersededBy}`, {
     next: `Supersede ${old.supersededBy} instead.`,

@@ -40,7 +40,9 @@ export interface InsertedRow {
 
 /**
  * Stores items with their chunks and vectors in one statement. Items whose content is current already are left out of
- * the answer; the caller looks them up with {@link findCurrent}. A twin that has expired is closed first.
+ * the answer; the caller looks them up with {@link findCurrent}. A twin that has expired is closed first. Ids follow the
+ * order of `records`, rows are inserted in the order of their hashes: two batches that overlap wait for each other in
+ * one order, so never for ever.
  */
 export function insertItems(db: Executor, records: ItemRecord[], spaceId: number | null): Promise<InsertedRow[]> {
   const items = records.map((record, position) => ({
@@ -80,7 +82,8 @@ export function insertItems(db: Executor, records: ItemRecord[], spaceId: number
   )
   return db.query<InsertedRow>(sql`
     with input as materialized (
-      select * from json_to_recordset(${JSON.stringify(items)}::json) as i(
+      select nextval('agent_knowledge_id_seq') as id, i.*
+      from json_to_recordset(${JSON.stringify(items)}::json) as i(
         position int, content text, content_hash text, title text, knowledge_type text, category text, tags text[],
         project text, scope text, source_session text, source_task text, source_agent text, source_url text,
         source_commit text, document_id bigint, importance real, expires_at timestamptz, metadata jsonb,
@@ -99,24 +102,21 @@ export function insertItems(db: Executor, records: ItemRecord[], spaceId: number
       returning k.id
     ),
     inserted as (
-      insert into agent_knowledge (content, content_hash, title, knowledge_type, category, tags, project, scope,
+      insert into agent_knowledge (id, content, content_hash, title, knowledge_type, category, tags, project, scope,
         source_session, source_task, source_agent, source_url, source_commit, document_id, importance, expires_at,
         metadata, embedding_state, lexemes)
-      select content, content_hash, title, knowledge_type, category, tags, project, scope,
+      overriding system value
+      select id, content, content_hash, title, knowledge_type, category, tags, project, scope,
         source_session, source_task, source_agent, source_url, source_commit, document_id, importance, expires_at,
         metadata, case when embedded and exists (select from active) then 'ready' else 'pending' end,
         to_tsvector('english', lexical_text) || array_to_tsvector(identifiers)
       from input where (select count(*) from closed) >= 0
-      order by position
+      order by content_hash, project, scope, document_id
       on conflict (content_hash, coalesce(project, ''), scope, coalesce(document_id, 0)) where valid_to is null
       do nothing
-      returning id, content_hash, project, scope, document_id, embedding_state
+      returning id, embedding_state
     ),
-    stored as materialized (
-      select i.position, n.id, n.embedding_state
-      from inserted n join input i on i.content_hash = n.content_hash and i.scope = n.scope
-        and i.project is not distinct from n.project and i.document_id is not distinct from n.document_id
-    ),
+    stored as materialized (select i.position, id, n.embedding_state from inserted n join input i using (id)),
     cut as (
       insert into knowledge_chunks (item_id, ordinal, start_offset, end_offset, heading)
       select s.id, c.ordinal, c.start_offset, c.end_offset, c.heading
@@ -166,10 +166,10 @@ export function findCurrent(db: Executor, records: { position: number; record: I
     order by i.position`)
 }
 
-/** Closes `oldId` in favour of `newId`; no row when it is gone or was superseded before. */
+/** Closes `oldId`, if it is not closed yet, in favour of `newId`; no row when it is gone or was superseded before. */
 export function supersede(db: Executor, oldId: number, newId: number): Promise<{ id: number }[]> {
   return db.query(sql`
-    update agent_knowledge set valid_to = now(), superseded_by = ${newId}, updated_at = now()
+    update agent_knowledge set valid_to = coalesce(valid_to, now()), superseded_by = ${newId}, updated_at = now()
     where id = ${oldId} and superseded_by is null and id <> ${newId}
     returning id`)
 }
@@ -247,7 +247,16 @@ export async function updateItem(
   if (patch.scope !== undefined) assign('scope', sql`${patch.scope}`)
   if (patch.metadata !== undefined) assign('metadata', sql`${JSON.stringify(patch.metadata)}::jsonb`)
   if (patch.importance !== undefined) assign('importance', sql`${patch.importance}::real`)
-  if (patch.expiresAt !== undefined) assign('expires_at', sql`${patch.expiresAt}::timestamptz`)
+  if (patch.expiresAt !== undefined) {
+    // Never before now, which would rewrite what was found until now; an item that only its expiry has closed reopens.
+    const at = sql`greatest(${patch.expiresAt}::timestamptz, now())`
+    assign('expires_at', patch.expiresAt === null ? sql`null` : at)
+    assign(
+      'valid_to',
+      sql`case when superseded_by is null and valid_to = k.expires_at and (${patch.expiresAt}::timestamptz > now()) is not false
+        then null else valid_to end`,
+    )
+  }
   if (lexical) {
     assign('embedding_state', sql`'pending'`)
     assign(

@@ -1,6 +1,9 @@
 import { pieceEnd } from './tokens.ts'
 
-/** How good a place to cut is, worst first: right behind a heading, inside a sentence, between sentences or lines, … */
+/**
+ * How good a place to cut is, worst first: right behind a heading, inside a sentence or behind a label, between sentences
+ * or lines, between blocks, in front of a heading.
+ */
 export const CUT = { behindHeading: 0, inside: 1, sentence: 2, block: 3, heading: 4 } as const
 
 export type Cut = (typeof CUT)[keyof typeof CUT]
@@ -18,6 +21,9 @@ export interface Unit {
 
 /** Shorter sentences and lines (`1.`, `}`) stay with what follows. */
 export const UNIT_CHARS_MIN = 24
+
+/** A one-line paragraph of at most this length without an end of sentence (`Result:`, a defined term) is a label. */
+const LABEL_CHARS_MAX = 80
 
 /** A heading's text is kept up to here in the heading paths of chunks. */
 const HEADING_CHARS_MAX = 200
@@ -77,6 +83,7 @@ class MarkdownScan {
   private path = NO_PATH
   private paragraph: { start: number; end: number; lines: number; cut: Cut } | undefined
   private behindHeading = false
+  private behindLabel = false
   private fence: Fence | undefined
 
   constructor(text: string, emit: (unit: Unit) => void) {
@@ -157,9 +164,10 @@ class MarkdownScan {
   /** Adds the sentences of the open paragraph. */
   private endParagraph(): void {
     if (!this.paragraph) return
-    const { start, end, cut } = this.paragraph
+    const { start, end, lines, cut } = this.paragraph
     this.paragraph = undefined
     const text = this.text.slice(start, end)
+    const isLabel = lines === 1 && text.length <= LABEL_CHARS_MAX && !/[.!?|]\s*$/.test(text)
     let from = 0
     for (const { 0: mark, index } of text.matchAll(SENTENCE_END)) {
       const to = index + mark.length
@@ -168,11 +176,14 @@ class MarkdownScan {
       from = to
     }
     this.add(start + from, lastInk(this.text, start + from, end), from === 0 ? cut : CUT.sentence)
+    this.behindLabel = isLabel && cut === CUT.block
   }
 
-  private add(start: number, end: number, cut: Cut): void {
+  private add(start: number, end: number, place: Cut): void {
+    const cut = this.behindLabel && place === CUT.block ? CUT.inside : place
     this.emit({ start, end, cut: this.behindHeading ? CUT.behindHeading : cut, path: this.path })
     this.behindHeading = false
+    this.behindLabel = false
   }
 }
 

@@ -1,0 +1,57 @@
+import { type Command, CommanderError } from 'commander'
+import type { Bind } from './command.ts'
+import { withContext } from './context.ts'
+import { EXIT, exitCodeOf } from './exit.ts'
+import { failureJson, renderFailure } from './failure.ts'
+import { buildProgram } from './program.ts'
+import { Terminal } from './terminal.ts'
+
+/** npm passes on the signal that the terminal has sent to everyone already: within this time it is one Ctrl-C. */
+const SAME_SIGNAL_MS = 500
+
+/** Runs one command line; gives the exit code after everything was said. */
+export async function run(argv: readonly string[]): Promise<number> {
+  endWithReader()
+  const signal = interruptOnSignals()
+  let exitCode: number = EXIT.ok
+  const bind: Bind =
+    (work) =>
+    async (...given) => {
+      const command = given.at(-1) as Command
+      // Commander gives the arguments, then the options, then the command.
+      const args = given.slice(0, -1) as Parameters<typeof work> extends [unknown, ...infer Args] ? Args : never
+      exitCode = await withContext(command.optsWithGlobals(), signal, (context) => work(context, ...args))
+    }
+  try {
+    await buildProgram(bind).parseAsync(argv, { from: 'user' })
+    return exitCode
+  } catch (error) {
+    // Help or the version was asked for and shown.
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok
+    const terminal = new Terminal({ json: argv.includes('--json') })
+    terminal.error(terminal.isJson ? failureJson(error) : renderFailure(error, terminal.noteStyle))
+    return exitCodeOf(error)
+  }
+}
+
+/** The first signal asks the command to end, a later one ends the process. */
+function interruptOnSignals(): AbortSignal {
+  const controller = new AbortController()
+  let firstMs = 0
+  const onSignal = () => {
+    if (controller.signal.aborted && performance.now() - firstMs > SAME_SIGNAL_MS) process.exit(EXIT.interrupted)
+    if (controller.signal.aborted) return
+    firstMs = performance.now()
+    controller.abort()
+  }
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
+  return controller.signal
+}
+
+/** `agent-turbo list | head`: who reads has seen enough, and nothing is wrong. */
+function endWithReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(EXIT.ok)
+    throw error
+  })
+}

@@ -1,0 +1,136 @@
+import { DomUtils } from 'htmlparser2'
+import { type HtmlDocument, type HtmlElement, type HtmlNode, isElement } from './html-dom.ts'
+
+const NEVER_TEXT = new Set(
+  'script style noscript template svg iframe object embed canvas audio video button select input textarea nav aside footer head dialog'.split(
+    ' ',
+  ),
+)
+
+const ROLES = new Set(
+  'navigation banner contentinfo search complementary dialog alertdialog alert menu menubar toolbar tablist'.split(' '),
+)
+
+/** Classes and ids of what surrounds the text on most sites, as whole words between blanks, `-` and `_`. */
+const SURROUNDINGS =
+  /(?:^|[\s_-])(?:nav|navbar|navheader|navfooter|navigation|menu|sidebar|breadcrumbs?|cookies?|consent|gdpr|banner|footer|pagination|pager|share|sharing|social|newsletter|subscribe|advert|adverts|advertisement|ads?|promo|related|skip|skiplink|masthead|toolbar|popup|modal|comments|disqus)(?:$|[\s_-])/i
+
+/** Elements that may be a block of navigation; a `class="comment"` of highlighted code is none. */
+const BLOCKS = new Set('div section ul ol dl table header form p center'.split(' '))
+
+/** A block is a list of links when so much of its text is in at least so many links. */
+const LINK_SHARE = 0.8
+const LINKS_MIN = 3
+
+/** A page with less text than this besides its lists of links is an index: there they are the text. */
+const TEXT_CHARS_MIN = 250
+
+/** An element that holds more of the page's text than this is not a part of its surroundings, whatever its class. */
+const MAIN_SHARE = 0.5
+
+interface Weight {
+  chars: number
+  linkChars: number
+  links: number
+  hasTitle: boolean
+}
+
+type Weights = Map<HtmlNode, Weight>
+
+/** Removes from `main` what is not its text: scripts, what is hidden, navigation, banners, lists of links. */
+export function removeBoilerplate(main: HtmlDocument | HtmlElement): void {
+  removeWhere(main, (element) => NEVER_TEXT.has(element.name) || isHidden(element) || isPermalink(element))
+  const weights: Weights = new Map()
+  const total = weigh(main, weights)
+  removeWhere(main, (element) => isSurroundings(element, weightOf(weights, element), total.chars))
+  removeLists(main)
+  divideLayoutTables(main)
+}
+
+function isHidden({ attribs }: HtmlElement): boolean {
+  return (
+    'hidden' in attribs ||
+    attribs['aria-hidden'] === 'true' ||
+    ROLES.has(attribs.role ?? '') ||
+    /display\s*:\s*none/i.test(attribs.style ?? '')
+  )
+}
+
+/** The `#` or `¶` behind a heading that links to itself. */
+function isPermalink(element: HtmlElement): boolean {
+  if (element.name !== 'a' || !element.attribs.href?.startsWith('#') || element.children.length !== 1) return false
+  return /^\s*[¶#§🔗]?\s*$/u.test(DomUtils.textContent(element))
+}
+
+function isSurroundings(element: HtmlElement, weight: Weight, totalChars: number): boolean {
+  if (!BLOCKS.has(element.name) || weight.hasTitle || weight.chars > totalChars * MAIN_SHARE) return false
+  const { class: classes = '', id = '' } = element.attribs
+  return element.name === 'header' || SURROUNDINGS.test(classes) || SURROUNDINGS.test(id)
+}
+
+/** Removes lists of links, unless they are what the page is about. */
+function removeLists(main: HtmlDocument | HtmlElement): void {
+  // A page that marks its main text has its menus elsewhere; a list of links inside is part of the text.
+  if (isElement(main as HtmlNode) && (main as HtmlElement).name !== 'body') return
+  const weights: Weights = new Map()
+  const total = weigh(main, weights)
+  const lists = outermostLists(main, weights)
+  const listChars = lists.reduce((sum, list) => sum + weightOf(weights, list).chars, 0)
+  if (total.chars - listChars < TEXT_CHARS_MIN) return
+  for (const list of lists) DomUtils.removeElement(list)
+}
+
+function outermostLists(node: HtmlDocument | HtmlElement, weights: Weights): HtmlElement[] {
+  return node.children
+    .filter(isElement)
+    .flatMap((child) => (isLinkList(child, weightOf(weights, child)) ? [child] : outermostLists(child, weights)))
+}
+
+function isLinkList(element: HtmlElement, { chars, linkChars, links, hasTitle }: Weight): boolean {
+  return BLOCKS.has(element.name) && !hasTitle && links >= LINKS_MIN && linkChars >= chars * LINK_SHARE
+}
+
+/** Tables that hold blocks are there for the layout: their cells become blocks, not columns of a line. */
+function divideLayoutTables(main: HtmlDocument | HtmlElement): void {
+  const blocks = DomUtils.filter(
+    (node) => isElement(node) && /^(?:pre|table|h[1-4])$/.test(node.name),
+    main.children,
+  ) as HtmlElement[]
+  for (const block of blocks) {
+    for (let up = block.parent; up && isElement(up as HtmlNode); up = up.parent) {
+      const element = up as HtmlElement
+      if (/^(?:table|thead|tbody|tfoot|tr|td|th)$/.test(element.name)) element.name = 'div'
+    }
+  }
+}
+
+function removeWhere(root: HtmlDocument | HtmlElement, isUnwanted: (element: HtmlElement) => boolean): void {
+  for (const child of [...root.children]) {
+    if (child.type === 'comment') DomUtils.removeElement(child)
+    else if (isElement(child)) {
+      if (isUnwanted(child)) DomUtils.removeElement(child)
+      else removeWhere(child, isUnwanted)
+    }
+  }
+}
+
+/** Weighs every element below `node`: how much text it holds, and how much of that in links. */
+function weigh(node: HtmlDocument | HtmlElement, weights: Weights): Weight {
+  const weight: Weight = { chars: 0, linkChars: 0, links: 0, hasTitle: false }
+  for (const child of node.children) {
+    if (child.type === 'text') weight.chars += child.data.trim().length
+    if (!isElement(child)) continue
+    const inner = weigh(child, weights)
+    weights.set(child, inner)
+    const isLink = child.name === 'a' && 'href' in child.attribs
+    weight.chars += inner.chars
+    weight.linkChars += isLink ? inner.chars : inner.linkChars
+    weight.links += isLink ? 1 : inner.links
+    weight.hasTitle ||= inner.hasTitle || child.name === 'h1'
+  }
+  return weight
+}
+
+function weightOf(weights: Weights, node: HtmlNode): Weight {
+  return weights.get(node) ?? { chars: 0, linkChars: 0, links: 0, hasTitle: false }
+}

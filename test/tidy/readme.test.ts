@@ -1,0 +1,104 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { posix } from 'node:path'
+import { expect, test } from 'vitest'
+import { loadConfig } from '../../src/config.ts'
+import { operations } from '../../src/operations/index.ts'
+import { commandsIn, linkedFiles, settingsIn } from './documents.ts'
+import { repository } from './source.ts'
+
+const read = (path: string) => readFileSync(`${repository}/${path}`, 'utf8')
+const readme = read('README.md')
+const manifest = JSON.parse(read('package.json')) as Record<'scripts' | 'dependencies' | 'peerDependencies', object>
+const documents = [
+  ...['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md'],
+  ...['docs', 'docs/decisions'].flatMap((folder) =>
+    readdirSync(`${repository}/${folder}`).flatMap((name) => (name.endsWith('.md') ? [`${folder}/${name}`] : [])),
+  ),
+]
+
+/** What is about the service itself and not a verb. */
+const servicePaths = ['/docs', '/openapi.json', '/readyz', '/metrics']
+
+test('the README begins with what to run and what to test with', () => {
+  const [run, check] = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block]) => block)
+  expect([run, check]).toEqual(['npm install && npm start\n', 'npm install && npm test\n'])
+})
+
+test.each(documents)('%s: every npm script it runs exists', (path) => {
+  const named = commandsIn(read(path)).flatMap(({ words: [program, verb = '', script = ''] }) => {
+    if (program !== 'npm' || ['install', 'ci', 'pack', 'link'].includes(verb)) return []
+    return [verb === 'run' ? script : verb]
+  })
+  const mentioned = [...read(path).matchAll(/`npm run ([\w:-]+)/g)].map(([, script = '']) => script)
+  expect([...named, ...mentioned].filter((script) => !(script in manifest.scripts))).toEqual([])
+})
+
+test.each(documents)('%s: every file it links to exists', (path) => {
+  const targets = linkedFiles(read(path)).map((target) => posix.join(posix.dirname(path), target))
+  expect(targets.filter((target) => !existsSync(`${repository}/${target}`))).toEqual([])
+})
+
+test('every path that the README asks exists', () => {
+  const urls = commandsIn(readme).flatMap(({ words: [program, ...rest] }) =>
+    program === 'curl' ? rest.filter((word) => /^(?:https?:\/\/)?[\w.:-]+\//.test(word)) : [],
+  )
+  expect(urls.length).toBeGreaterThan(0)
+  const known = [...operations.map(({ http }) => http.path), ...servicePaths]
+  const patterns = known.map((path) => new RegExp(`^${path.replaceAll(/\{\w+\}/g, '[^/]+')}$`))
+  const paths = urls.map((url) => new URL(url.includes('://') ? url : `http://${url}`).pathname)
+  expect(paths.filter((path) => !patterns.some((pattern) => pattern.test(path)))).toEqual([])
+})
+
+test('the table of verbs has every operation, and no other', () => {
+  const rows = [...readme.matchAll(/^\| `([A-Z]+ \/[^`]*)` \|/gm)].map(([, verb]) => verb)
+  expect(rows.sort()).toEqual(operations.map(({ http }) => `${http.method} ${http.path}`).sort())
+})
+
+test('the table of settings has every setting, and no other', () => {
+  const [, block = ''] = /const settings = z\.object\(\{\n([\s\S]*?)\n\}\)/.exec(read('src/config.ts')) ?? []
+  const settings = [...block.matchAll(/^ {2}([A-Z_]+):/gm)].map(([, name = '']) => name)
+  expect(settings.length).toBeGreaterThan(10)
+  const table = readme.slice(readme.indexOf('## Configuration'))
+  expect(settings.filter((name) => !table.includes(`\`${name}\``))).toEqual([])
+  expect(settingsIn(readme).filter((name) => !isSetting(name))).toEqual([])
+  expect(isSetting('AGENT_TURBO_POORT')).toBe(false)
+})
+
+function isSetting(name: string): boolean {
+  try {
+    loadConfig({ env: { [name]: 'x', AGENT_TURBO_DATA: '/nowhere' } })
+    return true
+  } catch (error) {
+    // A value that is refused belongs to a name that is known.
+    return !String(error).includes(`${name}: unknown name`)
+  }
+}
+
+test('CONTRIBUTING gives the reason of every runtime dependency, and of no other', () => {
+  const [, table = ''] = read('CONTRIBUTING.md').split('## Runtime dependencies')
+  const rows = [...table.matchAll(/^\| (`.*`)(?: \(optional peer\))? \|/gm)]
+  const named = rows.flatMap(([, cell = '']) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name))
+  expect(named.sort()).toEqual(Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }).sort())
+})
+
+test('commands are read as a shell would', () => {
+  const markdown = [
+    '```sh',
+    'npm ci && A=1 npm run x -- --y # why',
+    '```',
+    '```console',
+    '$ curl -d \'{"a": 1}\' \\',
+    '    localhost:1/v1/x | jq .',
+    '{"not": "a command"}',
+    '```',
+    '```json',
+    'npm run no',
+    '```',
+  ].join('\n')
+  expect(commandsIn(markdown).map(({ words }) => words)).toEqual([
+    ['npm', 'ci'],
+    ['npm', 'run', 'x', '--', '--y'],
+    ['curl', '-d', '{"a": 1}', 'localhost:1/v1/x'],
+    ['jq', '.'],
+  ])
+})
