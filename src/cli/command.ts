@@ -21,26 +21,27 @@ export function command(name: string, summary: string, examples: readonly [strin
 /** A command that only holds others. */
 export function plainCommand(name: string, summary: string): Command {
   const made = new Command(name).description(summary)
-  return made
-    .showHelpAfterError(false)
-    .showSuggestionAfterError(true)
-    .helpOption('-h, --help', 'show this help')
-    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
-    .configureOutput({ outputError: () => undefined })
-    .exitOverride((error) => {
-      throw error.exitCode === 0 ? error : usageError(error, made)
-    })
+  return (
+    made
+      .showHelpAfterError(false)
+      .showSuggestionAfterError(true)
+      .helpOption('-h, --help', 'show this help')
+      .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+      // What is wrong is said once, by whoever catches the error.
+      .configureOutput({ writeErr: () => undefined })
+      .exitOverride((error) => {
+        throw error.exitCode === 0 ? error : usageError(error, made)
+      })
+  )
 }
 
-function usageError(error: CommanderError, { name, parent }: { name(): string; parent: unknown }): TurboError {
-  const path = parent === null ? '' : `${pathOf({ name, parent })} `
-  const missing = error.code === 'commander.help'
-  const message = missing ? `${path.trim() || 'agent-turbo'} needs a command` : error.message.replace(/^error: /, '')
-  return new TurboError('invalid_input', message, { next: `Run \`agent-turbo ${path}--help\`.` })
+function usageError(error: CommanderError, command: Command): TurboError {
+  const path = ['agent-turbo', ...pathOf(command)].join(' ')
+  const isCommandMissing = error.code === 'commander.help'
+  const message = isCommandMissing ? `${path} needs a command` : error.message.replace(/^error: /, '')
+  return new TurboError('invalid_input', message, { next: `Run \`${path} --help\`.` })
 }
 
-function pathOf(node: { name(): string; parent: unknown }): string {
-  const names: string[] = []
-  for (let at = node as Command | null; at !== null && at.parent !== null; at = at.parent) names.unshift(at.name())
-  return names.join(' ')
+function pathOf(command: Command): string[] {
+  return command.parent === null ? [] : [...pathOf(command.parent), command.name()]
 }

@@ -1,6 +1,5 @@
 import { type Command, CommanderError } from 'commander'
-import type { Bind } from './command.ts'
-import { withContext } from './context.ts'
+import { type CommandContext, withContext } from './context.ts'
 import { EXIT, exitCodeOf } from './exit.ts'
 import { failureJson, renderFailure } from './failure.ts'
 import { buildProgram } from './program.ts'
@@ -14,16 +13,16 @@ export async function run(argv: readonly string[]): Promise<number> {
   endWithReader()
   const signal = interruptOnSignals()
   let exitCode: number = EXIT.ok
-  const bind: Bind =
-    (work) =>
-    async (...given) => {
+  function bind<Args extends unknown[]>(work: (context: CommandContext, ...args: Args) => Promise<void>) {
+    return async (...given: unknown[]) => {
       const command = given.at(-1) as Command
       // Commander gives the arguments, then the options, then the command.
-      const args = given.slice(0, -1) as Parameters<typeof work> extends [unknown, ...infer Args] ? Args : never
+      const args = given.slice(0, -1) as Args
       exitCode = await withContext(command.optsWithGlobals(), signal, (context) => work(context, ...args))
     }
+  }
   try {
-    await buildProgram(bind).parseAsync(argv, { from: 'user' })
+    await buildProgram(bind).parseAsync(argv.length === 0 ? ['--help'] : argv, { from: 'user' })
     return exitCode
   } catch (error) {
     // Help or the version was asked for and shown.

@@ -1,4 +1,5 @@
 import { invalid, TurboError } from '../base/errors.ts'
+import type { BodyBudget } from './body-budget.ts'
 import type { HttpContext } from './context.ts'
 import { parseJson } from './json.ts'
 
@@ -6,31 +7,6 @@ export const BODY_BYTES_MAX = 8_000_000
 export const LARGE_BODY_BYTES_MAX = 64_000_000
 /** Bodies of all requests at work together: the bound of the memory that callers can take. */
 export const BODIES_BYTES_MAX = 256_000_000
-
-/** Counts the bytes of bodies that are held in memory. */
-export class BodyBudget {
-  #bytes = 0
-  readonly #bytesMax: number
-
-  constructor(bytesMax: number) {
-    this.#bytesMax = bytesMax
-  }
-
-  /** @throws TurboError `unavailable` when too many bytes are held already. */
-  take(bytes: number): void {
-    if (this.#bytes + bytes > this.#bytesMax) {
-      throw new TurboError('unavailable', 'too many large requests are at work', {
-        retryAfterSeconds: 1,
-        next: 'Send it again in a moment.',
-      })
-    }
-    this.#bytes += bytes
-  }
-
-  give(bytes: number): void {
-    this.#bytes -= bytes
-  }
-}
 
 /** A body in memory, counted against the budget until it is released. */
 export interface HeldBody {

@@ -1,7 +1,7 @@
 import type { Context } from 'hono'
 import type { Log } from '../base/log.ts'
 import type { Turbo } from '../operations/index.ts'
-import type { BodyBudget } from './body.ts'
+import type { BodyBudget } from './body-budget.ts'
 import type { Metrics } from './metrics.ts'
 import type { RateLimit } from './rate-limit.ts'
 

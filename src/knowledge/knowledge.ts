@@ -1,4 +1,3 @@
-import { TurboError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Database } from '../db/executor.ts'
 import { createBacklog } from './background/backlog.ts'
@@ -9,9 +8,9 @@ import { expireMissing, listDocumentSources } from './documents/queries.ts'
 import { createEmbedder, type Embedder, type EmbedderConfig, withVectorCache } from './embedders/index.ts'
 import { createReader, type Reader } from './reading/reader.ts'
 import { query } from './search/query.ts'
-import type { KnowledgeService, ReembedStatus } from './service.ts'
+import type { KnowledgeService } from './service.ts'
 import { findActiveSpace, listSpaces, pendingItems } from './spaces/queries.ts'
-import { reembed } from './spaces/reembed.ts'
+import { Reembedding } from './spaces/reembedding.ts'
 import { EmbeddingSpaces } from './spaces/spaces.ts'
 import { type AddContext, add, addBatch } from './store/add.ts'
 import { erase, get, history, list, patch } from './store/items.ts'
@@ -47,12 +46,18 @@ export interface Knowledge extends KnowledgeService {
 
 /** Composes the verbs of knowledge over one store. Does no I/O until `start`, beyond asking which embedder to make. */
 export async function createKnowledge(options: KnowledgeOptions): Promise<Knowledge> {
+  const parts = assemble(options, options.customEmbedder ?? createEmbedder(await chooseEmbedder(options)))
+  return { ...lifecycle(parts), ...writing(parts), ...reading(parts), ...figures(parts) }
+}
+
+type Parts = ReturnType<typeof assemble>
+
+function assemble(options: KnowledgeOptions, embedder: Embedder) {
   const { db, log } = options
   const reader: Reader = createReader()
   const cache = new AnswerCache<QueryResult>()
   const counters = { exactReruns: 0 }
-  const embedder = withVectorCache(options.customEmbedder ?? createEmbedder(await chooseEmbedder(options)))
-  const spaces = new EmbeddingSpaces({ db, embedder, log, onReady: () => backlog.wake() })
+  const spaces = new EmbeddingSpaces({ db, embedder: withVectorCache(embedder), log, onReady: () => backlog.wake() })
   const wrote = () => {
     cache.invalidate()
     maintenance.wake()
@@ -62,8 +67,12 @@ export async function createKnowledge(options: KnowledgeOptions): Promise<Knowle
   const maintenance = new Maintenance({ db, spaces, log, onWrite: () => cache.invalidate() })
   const adding: AddContext = { db, spaces, reader, log, onWrite: wrote }
   const reembedding = new Reembedding(options, spaces, wrote)
-  let unlisten: (() => Promise<void>) | undefined
+  return { db, reader, cache, counters, spaces, wrote, backlog, maintenance, adding, reembedding }
+}
 
+function lifecycle(parts: Parts): Pick<Knowledge, 'start' | 'stop'> {
+  const { db, cache, spaces, maintenance, backlog, reembedding, reader } = parts
+  let unlisten: (() => Promise<void>) | undefined
   return {
     async start() {
       unlisten = await db.listen(CHANGED, {
@@ -72,7 +81,7 @@ export async function createKnowledge(options: KnowledgeOptions): Promise<Knowle
         onState: (connected) => cache.setNotified(connected),
       })
       cache.setNotified(true)
-      await spaces.refresh()
+      // The embedder may take a while to load; the first query waits for it, the start does not.
       spaces.start()
       maintenance.start()
       backlog.start()
@@ -83,12 +92,15 @@ export async function createKnowledge(options: KnowledgeOptions): Promise<Knowle
       await unlisten?.()
       await Promise.all([spaces.stop(), reader.stop()])
     },
+  }
+}
 
+type WritingVerb = 'add' | 'addBatch' | 'patch' | 'erase' | 'ingest' | 'expireVanished' | 'useEmbeddings'
+
+function writing({ db, adding, wrote, reembedding }: Parts): Pick<Knowledge, WritingVerb> {
+  return {
     add: (input) => add(adding, input),
     addBatch: (input) => addBatch(adding, input),
-    query: (input) => query({ db, spaces, cache, counters, onAccess: (ids) => maintenance.recordAccess(ids) }, input),
-    get: (id) => get(db, id),
-    list: (input) => list(db, input),
     async patch(id, input) {
       const item = await patch(db, id, input)
       wrote()
@@ -99,14 +111,31 @@ export async function createKnowledge(options: KnowledgeOptions): Promise<Knowle
       wrote()
       return erased
     },
-    history: (id) => history(db, id),
     ingest: (input) => ingest(adding, input),
-    listSources: async ({ project }) => ({ sources: await listDocumentSources(db, project) }),
     async expireVanished({ source, project, keep }) {
       const expired = await expireMissing(db, project ?? null, source, keep)
       if (expired > 0) wrote()
       return { expired }
     },
+    useEmbeddings: (input) => reembedding.begin(input),
+  }
+}
+
+function reading(parts: Parts): Pick<Knowledge, 'query' | 'get' | 'list' | 'history' | 'listSources'> {
+  const { db, spaces, cache, counters, maintenance } = parts
+  const context = { db, spaces, cache, counters, onAccess: (ids: number[]) => maintenance.recordAccess(ids) }
+  return {
+    query: (input) => query(context, input),
+    get: (id) => get(db, id),
+    list: (input) => list(db, input),
+    history: (id) => history(db, id),
+    listSources: async ({ project }) => ({ sources: await listDocumentSources(db, project) }),
+  }
+}
+
+function figures(parts: Parts): Pick<Knowledge, 'embeddings' | 'stats' | 'health' | 'counters'> {
+  const { db, cache, counters, spaces, reembedding } = parts
+  return {
     async embeddings() {
       const [known, waiting] = await Promise.all([listSpaces(db), pendingItems(db)])
       return {
@@ -117,8 +146,6 @@ export async function createKnowledge(options: KnowledgeOptions): Promise<Knowle
         reembedding: reembedding.status,
       }
     },
-    useEmbeddings: (input) => reembedding.begin(input),
-
     async stats(): Promise<KnowledgeStats> {
       const [counts, known] = await Promise.all([countAll(db), listSpaces(db)])
       const active = known.find((space) => space.status === 'active')
@@ -143,62 +170,4 @@ async function chooseEmbedder({ db, embedder, embedderKey }: KnowledgeOptions): 
   if (embedder) return embedder
   const pinned = (await findActiveSpace(db))?.embedder
   return pinned ? { ...(pinned as EmbedderConfig), apiKey: embedderKey } : { kind: 'builtin' }
-}
-
-/** One change of model at a time, in the background of this process. */
-class Reembedding {
-  status: ReembedStatus | null = null
-  readonly #options: KnowledgeOptions
-  readonly #spaces: EmbeddingSpaces
-  readonly #onSwitch: () => void
-  readonly #stopping = new AbortController()
-  #running: Promise<void> | undefined
-
-  constructor(options: KnowledgeOptions, spaces: EmbeddingSpaces, onSwitch: () => void) {
-    this.#options = options
-    this.#spaces = spaces
-    this.#onSwitch = onSwitch
-  }
-
-  /** Checks that the embedder answers, then goes on in the background; {@link status} tells how far. */
-  async begin({ kind, model, url }: Omit<EmbedderConfig, 'apiKey'>): Promise<{ started: true; model: string }> {
-    if (this.#running) {
-      throw new TurboError('conflict', 'the store is being re-embedded already', { next: 'Wait for it to end.' })
-    }
-    const embedder = withVectorCache(createEmbedder({ kind, model, url, apiKey: this.#options.embedderKey }))
-    try {
-      const identity = await embedder.space()
-      this.status = { model: identity.model, phase: 'embedding', done: 0, total: 0, error: null }
-      this.#running = this.#run(embedder, { kind, model, url }).finally(() => {
-        this.#running = undefined
-      })
-      return { started: true, model: identity.model }
-    } catch (error) {
-      await embedder.stop()
-      throw error
-    }
-  }
-
-  async stop(): Promise<void> {
-    this.#stopping.abort()
-    await this.#running
-  }
-
-  async #run(embedder: Embedder, description: { kind: string; model?: string; url?: string }): Promise<void> {
-    const { db, log } = this.#options
-    const onProgress = (progress: Omit<ReembedStatus, 'error'>) => {
-      this.status = { ...progress, error: null }
-    }
-    try {
-      await reembed(db, embedder, description, log, onProgress, this.#stopping.signal)
-      await this.#spaces.replace(embedder)
-      this.#onSwitch()
-    } catch (error) {
-      await embedder.stop()
-      if (this.#stopping.signal.aborted) return
-      const detail = error instanceof TurboError ? error.message : 'it failed; the log says why'
-      log.error({ err: error }, 're-embedding failed')
-      if (this.status) this.status = { ...this.status, phase: 'failed', error: detail }
-    }
-  }
 }

@@ -17,7 +17,7 @@ export const addKnowledge = defineOperation({
 })
 
 /** An item of a batch that is not as it should be: it fails in its place, and costs the others nothing. */
-interface RejectedItem {
+export interface RejectedItem {
   rejected: FieldError[]
 }
 

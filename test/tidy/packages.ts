@@ -12,7 +12,6 @@ const confined: { packages: string[]; where: RegExp; place: string }[] = [
   { packages: ['hono', '@hono/node-server'], where: /^src\/http\//, place: 'src/http' },
   { packages: ['execa'], where: /^src\/worker\//, place: 'src/worker' },
   { packages: ['commander', 'picocolors', 'cli-table3', 'cli-progress'], where: /^src\/cli\//, place: 'src/cli' },
-  { packages: ['pino'], where: /^src\/base\/log\.ts$/, place: 'src/base/log.ts' },
 ]
 
 export function packageViolations(sources: Source[]): Violation[] {

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { posix } from 'node:path'
 import { expect, test } from 'vitest'
+import { buildProgram } from '../../src/cli/program.ts'
 import { loadConfig } from '../../src/config.ts'
 import { operations } from '../../src/operations/index.ts'
 import { commandsIn, linkedFiles, settingsIn } from './documents.ts'
@@ -37,6 +38,34 @@ test.each(documents)('%s: every file it links to exists', (path) => {
   const targets = linkedFiles(read(path)).map((target) => posix.join(posix.dirname(path), target))
   expect(targets.filter((target) => !existsSync(`${repository}/${target}`))).toEqual([])
 })
+
+test.each(documents)('%s: every command and flag of agent-turbo that it shows exists', (path) => {
+  const shown = commandsIn(read(path)).map(({ words }) => (words[0] === 'npx' ? words.slice(1) : words))
+  const wrong = shown.flatMap(([program, ...words]) => (program === 'agent-turbo' ? unknownWords(words) : []))
+  expect(wrong).toEqual([])
+})
+
+test('a command or a flag that does not exist is found', () => {
+  expect(unknownWords(['ad', 'x'])).toEqual(['ad'])
+  expect(unknownWords(['keys', 'make'])).toEqual(['make'])
+  expect(unknownWords(['add', 'x', '--titel', 'y', '--json'])).toEqual(['--titel'])
+  expect(unknownWords(['keys', 'create', 'me', '--scopes', 'admin'])).toEqual([])
+})
+
+/** Words that are no command where one is expected, and flags that the command does not take. */
+function unknownWords(words: string[]): string[] {
+  const program = buildProgram(() => async () => undefined)
+  const trail = [program]
+  for (const word of words.filter((each) => !each.startsWith('-'))) {
+    const command = trail.at(-1) ?? program
+    const next = command.commands.find((each) => each.name() === word)
+    if (next !== undefined) trail.push(next)
+    else if (command.commands.length > 0) return [word]
+    else break
+  }
+  const flags = trail.flatMap(({ options }) => options.flatMap(({ long, short }) => [long, short]))
+  return words.filter((word) => word.startsWith('-') && word !== '--help' && !flags.includes(word.replace(/=.*$/, '')))
+}
 
 test('every path that the README asks exists', () => {
   const urls = commandsIn(readme).flatMap(({ words: [program, ...rest] }) =>

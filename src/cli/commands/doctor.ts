@@ -1,5 +1,4 @@
 import { type CommandFactory, command } from '../command.ts'
-import { examine } from '../doctor/doctor.ts'
 import type { Check } from '../doctor/report.ts'
 import { EXIT } from '../exit.ts'
 import { renderCheck } from '../render/doctor.ts'
@@ -12,6 +11,7 @@ export const doctorCommand: CommandFactory = (bind) =>
   ]).action(
     bind(async (context) => {
       const { terminal, signal, flags } = context
+      const { examine } = await import('../doctor/doctor.ts')
       const checks: Check[] = []
       await examine(await context.config(), { signal, verbose: flags.verbose }, async (check) => {
         checks.push(check)

@@ -4,7 +4,7 @@ import { type CommandFactory, command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { EXIT } from '../exit.ts'
 import { type BacklogEnd, waitForVectors } from '../ingest/backlog.ts'
-import { type Selection, selectFiles, sourceNameOf } from '../ingest/files.ts'
+import type { Selection } from '../ingest/files.ts'
 import { type IngestCounts, ingestFiles } from '../ingest/ingest.ts'
 import { several } from '../options.ts'
 import { createProgress } from '../progress.ts'
@@ -51,6 +51,7 @@ export const ingestCommand: CommandFactory = (bind) =>
             next: 'Give one of them.',
           })
         }
+        const { selectFiles } = await import('../ingest/files.ts')
         const selection = await selectFiles(paths, options)
         if (selection.files.length === 0) {
           throw new TurboError('not_found', 'there is no file to ingest', {
@@ -69,7 +70,7 @@ async function ingest(
   options: IngestCommandOptions,
 ): Promise<IngestReport> {
   const { terminal, signal } = context
-  const source = options.source ?? sourceNameOf(selection.root)
+  const source = options.source ?? selection.defaultSource
   const backend = await context.backend()
   const counts = await store(context, backend, selection, { ...options, source })
   const isPruned = !options.keepMissing && (options.prune || selection.isWholeFolder)

@@ -1,5 +1,4 @@
 import type { DestinationStream } from 'pino'
-import { createLog } from '../../base/log.ts'
 import { VERSION } from '../../base/version.ts'
 import type { Config } from '../../config.ts'
 import type { Turbo } from '../../turbo.ts'
@@ -42,14 +41,15 @@ export const serveCommand: CommandFactory = (bind) =>
 async function serve(context: CommandContext, { host, port }: ServeOptions): Promise<void> {
   const { flags, terminal, signal } = context
   const config = await resolveConfig(flags, { AGENT_TURBO_HOST: host, AGENT_TURBO_PORT: port })
-  const log = createLog({ level: config.log.level, stream: await logStream() })
   const note = config.database.url === undefined ? openingNote(embeddedPlace(config.database.dataDir)) : null
   if (note !== null) terminal.note(note)
 
-  const [{ createTurbo }, { createHttpServer }] = await Promise.all([
+  const [{ createTurbo }, { createHttpServer }, { createLog }] = await Promise.all([
     import('../../turbo.ts'),
     import('../../http/index.ts'),
+    import('../../base/log.ts'),
   ])
+  const log = createLog({ level: config.log.level, stream: await logStream() })
   const turbo = await createTurbo(config, { log })
   const http = createHttpServer({ turbo, config: config.http, log })
   try {

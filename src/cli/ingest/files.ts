@@ -36,6 +36,8 @@ export interface SourceFile {
 export interface Selection {
   /** The folder that stored paths are relative to. */
   root: string
+  /** What the source is called when nobody says: like its folder. */
+  defaultSource: string
   /** Sorted by name. */
   files: SourceFile[]
   /** True when one whole folder was named: a file that is not in it has vanished. */
@@ -68,7 +70,8 @@ export async function selectFiles(args: readonly string[], { gitignore }: Select
     else if (bytes > FILE_BYTES_MAX) skipped.tooLarge++
     else files.push({ path, name: slashed(relative(root, path)), bytes })
   }
-  return { root, files, isWholeFolder: found.length === 1 && found[0]?.kind === 'folder', skipped }
+  const defaultSource = basename(root) || 'documents'
+  return { root, defaultSource, files, isWholeFolder: found.length === 1 && found[0]?.kind === 'folder', skipped }
 }
 
 interface Expanded {
@@ -117,9 +120,4 @@ export function commonFolder(folders: readonly string[]): string {
   for (const folder of others)
     while (!`${folder}/`.startsWith(common === '/' ? '/' : `${common}/`)) common = dirname(common)
   return common
-}
-
-/** What a source is called when nobody says: like its folder. */
-export function sourceNameOf(root: string): string {
-  return basename(root) || 'documents'
 }

@@ -31,7 +31,7 @@ export async function fitToTokens(
 async function firstFitting(texts: (string | null)[], maxTokens: number): Promise<string | null> {
   for (const text of texts) {
     // A token is seldom more than a dozen characters: what is far too long need not be counted.
-    if (text !== null && text.length <= maxTokens * 12 && (countTokens(text)) <= maxTokens) return text
+    if (text !== null && text.length <= maxTokens * 12 && countTokens(text) <= maxTokens) return text
   }
   return null
 }

@@ -172,8 +172,7 @@ async function run(
   const rows = await search(db, plan)
   if (plan.exact || plan.minSimilarity !== null || rows.length >= limit) return { rows, exactRerun: false }
   const [first] = rows
-  const complete =
-    first !== undefined && first.lexicalComplete && (plan.vector === null || first.denseFound >= ARM_DEPTH)
+  const complete = first?.lexicalComplete && (plan.vector === null || first.denseFound >= ARM_DEPTH)
   if (complete || (await countScope(db, plan.filter)) <= rows.length) return { rows, exactRerun: false }
   counters.exactReruns += 1
   const exact: SearchPlan = { ...plan, exact: true, candidatesMax: Number.MAX_SAFE_INTEGER }

@@ -81,6 +81,11 @@ export class EmbeddingSpaces {
     await this.#embedder.stop()
   }
 
+  /** The state once the embedder was asked for the first time. */
+  async settled(): Promise<SpaceState> {
+    return !this.#state.ready && this.#state.problem === 'starting' ? this.refresh() : this.#state
+  }
+
   /** Looks at the database and the embedder anew; concurrent calls share one look. */
   refresh(): Promise<SpaceState> {
     this.#refreshing ??= this.#look().finally(() => {
@@ -113,7 +118,7 @@ export class EmbeddingSpaces {
     kind: EmbedKind,
     timeoutMs: number,
   ): Promise<{ space: SpaceRow; vectors: Float32Array[] }> {
-    const state = this.#state
+    const state = await this.settled()
     if (!state.ready) throw new TurboError('embedder_unavailable', state.detail)
     const deadline = AbortSignal.timeout(timeoutMs)
     try {

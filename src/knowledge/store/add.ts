@@ -13,8 +13,14 @@ import { findCurrent, findItem, type InsertedRow, type ItemRecord, insertItems, 
 const EMBED_WAIT_MS = 5_000
 /** Above this many chunks an add does not wait for vectors at all. */
 const EMBED_WAIT_CHUNKS_MAX = 4_000
-/** Items a statement: the embedded engine answers nothing else while a statement runs. */
-const STATEMENT_ITEMS_MAX = { postgres: 250, embedded: 20 } as const
+/**
+ * Items a statement: the embedded engine answers nothing else while one runs. On a server an atomic batch is one
+ * statement: several in one transaction would take their locks in another order than other batches do.
+ */
+const STATEMENT_ITEMS_MAX = {
+  postgres: { atomic: Number.POSITIVE_INFINITY, each: 250 },
+  embedded: { atomic: 20, each: 20 },
+} as const
 /** Times an item that is neither inserted nor found is tried: its twin was erased between the two statements. */
 const ATTEMPTS_MAX = 5
 
@@ -28,11 +34,11 @@ export interface AddContext {
 }
 
 export async function add(context: AddContext, input: AddInput): Promise<AddResult> {
-  const [record] = await embedRecords(context, [await toRecord(context, input)])
+  const { records, spaceId } = await embedRecords(context, [await toRecord(context, input)])
   const { db } = context
   const [result] = input.supersedes
-    ? await db.transaction((tx) => storeRecords(tx, [record as ItemRecord], context, [input]))
-    : await storeRecords(db, [record as ItemRecord], context, [input])
+    ? await db.transaction((tx) => storeRecords(tx, records, spaceId, [input]))
+    : await storeRecords(db, records, spaceId, [input])
   context.onWrite()
   return result as AddResult
 }
@@ -42,20 +48,21 @@ export async function addBatch(
   context: AddContext,
   { items, atomic }: { items: AddInput[]; atomic: boolean },
 ): Promise<BatchResult> {
-  const records = await embedRecords(context, await Promise.all(items.map((item) => toRecord(context, item))))
+  const unembedded = await Promise.all(items.map((item) => toRecord(context, item)))
+  const { records, spaceId } = await embedRecords(context, unembedded)
   const { db } = context
-  const size = STATEMENT_ITEMS_MAX[db.engine]
+  const size = STATEMENT_ITEMS_MAX[db.engine][atomic ? 'atomic' : 'each']
   const results: (AddResult | BatchFailure)[] = []
   try {
     if (atomic) {
       await db.transaction(async (tx) => {
         for (let at = 0; at < items.length; at += size) {
-          results.push(...(await storeRecords(tx, records.slice(at, at + size), context, items.slice(at, at + size))))
+          results.push(...(await storeRecords(tx, records.slice(at, at + size), spaceId, items.slice(at, at + size))))
         }
       })
     } else {
       for (let at = 0; at < items.length; at += size) {
-        results.push(...(await storeEach(context, records.slice(at, at + size), items.slice(at, at + size))))
+        results.push(...(await storeEach(db, records.slice(at, at + size), spaceId, items.slice(at, at + size))))
       }
     }
   } finally {
@@ -67,15 +74,15 @@ export async function addBatch(
 
 /** One transaction for all; when the database refuses something in it, one an item, so that only that item fails. */
 async function storeEach(
-  context: AddContext,
+  db: Database,
   records: ItemRecord[],
+  spaceId: number | null,
   inputs: AddInput[],
 ): Promise<(AddResult | BatchFailure)[]> {
-  const { db } = context
   const store = (some: ItemRecord[], theirs: AddInput[]) =>
     theirs.some((input) => input.supersedes)
-      ? db.transaction((tx) => storeRecords(tx, some, context, theirs))
-      : storeRecords(db, some, context, theirs)
+      ? db.transaction((tx) => storeRecords(tx, some, spaceId, theirs))
+      : storeRecords(db, some, spaceId, theirs)
   try {
     return await store(records, inputs)
   } catch (error) {
@@ -84,7 +91,7 @@ async function storeEach(
   }
   const results: (AddResult | BatchFailure)[] = []
   for (const [index, record] of records.entries()) {
-    results.push(...(await storeEach(context, [record], [inputs[index] as AddInput])))
+    results.push(...(await storeEach(db, [record], spaceId, [inputs[index] as AddInput])))
   }
   return results
 }
@@ -93,11 +100,10 @@ async function storeEach(
 async function storeRecords(
   db: Executor,
   records: ItemRecord[],
-  { spaces }: AddContext,
+  spaceId: number | null,
   inputs: AddInput[],
 ): Promise<AddResult[]> {
   const results: AddResult[] = new Array(records.length)
-  const spaceId = spaces.state.space?.id ?? null
   const { firsts, repeats } = splitRepeats(records)
   let open = firsts
   for (let attempt = 1; open.length > 0; attempt += 1) {
@@ -200,23 +206,27 @@ export async function toRecord(context: AddContext, input: AddInput): Promise<It
   }
 }
 
-/** Adds vectors where the embedder gives them in time; otherwise the items are stored as pending. */
-async function embedRecords({ spaces, log }: AddContext, records: ItemRecord[]): Promise<ItemRecord[]> {
+/** Adds vectors, all of one space, where the embedder gives them in time; otherwise the items are stored as pending. */
+async function embedRecords(
+  { spaces, log }: AddContext,
+  records: ItemRecord[],
+): Promise<{ records: ItemRecord[]; spaceId: number | null }> {
   const texts = records.flatMap(({ title, content, chunks }) =>
     chunks.map(({ start, end, heading }) => embeddingText(title, heading, content.slice(start, end))),
   )
-  if (texts.length === 0 || texts.length > EMBED_WAIT_CHUNKS_MAX || !spaces.state.ready) return records
+  if (texts.length === 0 || texts.length > EMBED_WAIT_CHUNKS_MAX) return { records, spaceId: null }
   try {
-    const { vectors } = await spaces.embed(texts, 'document', EMBED_WAIT_MS)
+    const { space, vectors } = await spaces.embed(texts, 'document', EMBED_WAIT_MS)
     let at = 0
-    return records.map((record) => {
+    const embedded = records.map((record) => {
       const own = vectors.slice(at, at + record.chunks.length).map(toVectorText)
       at += record.chunks.length
       return { ...record, vectors: own }
     })
+    return { records: embedded, spaceId: space.id }
   } catch (error) {
-    if (!isTurboError(error, 'embedder_unavailable', 'timeout', 'invalid_input')) throw error
+    if (!isTurboError(error, 'embedder_unavailable', 'space_mismatch', 'timeout', 'invalid_input')) throw error
     log.debug({ code: error.code, items: records.length }, 'vectors are left to the backlog')
-    return records
+    return { records, spaceId: null }
   }
 }

@@ -39,17 +39,15 @@ export async function erase(db: Database, id: number): Promise<{ id: number; era
 export async function history(db: Database, id: number): Promise<{ items: HistoryEntry[] }> {
   const versions = await versionsOf(db, id)
   if (versions.length === 0) throw notFound(id)
-  const entries: HistoryEntry[] = versions.flatMap((version) => {
-    const own: HistoryEntry[] = [{ at: version.createdAt, kind: 'created', id: version.id }]
-    if (version.validTo !== null) {
-      own.push({ at: version.validTo, kind: version.supersededBy === null ? 'expired' : 'superseded', id: version.id })
-    }
-    return own
-  })
+  const entries: HistoryEntry[] = versions.map(({ createdAt, id }) => ({ at: createdAt, kind: 'created', id }))
   const ids = versions.map((version) => version.id)
   for (const { itemId, changedAt, before } of await revisionsOf(db, ids)) {
     entries.push({ at: changedAt, kind: 'changed', id: itemId, before })
   }
+  for (const { validTo, supersededBy, id } of versions) {
+    if (validTo !== null) entries.push({ at: validTo, kind: supersededBy === null ? 'expired' : 'superseded', id })
+  }
+  // What happened to one item at one moment stays in this order: the change that ends it comes before its end.
   return { items: entries.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : a.id - b.id)) }
 }
 

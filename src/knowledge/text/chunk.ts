@@ -38,6 +38,9 @@ const PIECE_CHARS_MAX = 64
 /** Above this many characters a token a unit is too large without being counted: code and prose have three to five. */
 const UNIT_CHARS_PER_TOKEN_MAX = 16
 
+/** Blocks shorter than this mean nothing alone. */
+const TINY_CHARS_MAX = 8
+
 /** A unit that fits in a chunk, and what it costs. */
 interface Atom extends Unit {
   tokens: number
@@ -118,12 +121,13 @@ function atomsOf(text: string, format: ChunkFormat, maxTokens: number): Atom[] {
 
 /** Tiny neighbours are one atom: a million one-letter paragraphs need not be a million objects. */
 function joins(before: Atom, { start, end, cut, path }: Unit): boolean {
+  const charsMax = cut === CUT.block ? TINY_CHARS_MAX : UNIT_CHARS_MIN
   return (
     before.path === path &&
     cut !== CUT.heading &&
     before.cut !== CUT.heading &&
-    end - start < UNIT_CHARS_MIN &&
-    before.end - before.start < UNIT_CHARS_MIN &&
+    end - start < charsMax &&
+    before.end - before.start < charsMax &&
     start - before.end <= 2
   )
 }

@@ -11,6 +11,9 @@ const STRETCH_CHARS_MAX = 64
 /** No token of the encoding stands for more characters than this (the longest one is a run of blanks). */
 const CHARS_PER_TOKEN_MAX = 128
 
+/** A code unit is at most three bytes of UTF-8, and a token at least one byte. */
+const UTF8_BYTES_MAX = 3
+
 /** Text such as `<|endoftext|>` is counted as the text it is; the tokenizer's default is to throw. */
 const AS_TEXT = { disallowedSpecial: new Set<string>() }
 
@@ -52,7 +55,8 @@ export function countTokens(text: string): number {
  * inside a surrogate pair, and may be a few tokens shorter than the longest that would fit.
  */
 export function truncateToTokens(text: string, max: number): string {
-  if (text.length <= max || (text.length <= max * CHARS_PER_TOKEN_MAX && countTokens(text) <= max)) return text
+  if (text.length * UTF8_BYTES_MAX <= max || (text.length <= max * CHARS_PER_TOKEN_MAX && countTokens(text) <= max))
+    return text
   let end = 0
   let tokens = 0
   while (end < text.length) {

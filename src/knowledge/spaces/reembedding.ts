@@ -1,0 +1,72 @@
+import { TurboError } from '../../base/errors.ts'
+import type { Log } from '../../base/log.ts'
+import type { Database } from '../../db/executor.ts'
+import { createEmbedder, type Embedder, type EmbedderConfig, withVectorCache } from '../embedders/index.ts'
+import type { ReembedStatus } from '../service.ts'
+import { reembed } from './reembed.ts'
+import type { EmbeddingSpaces } from './spaces.ts'
+
+export interface ReembeddingOptions {
+  db: Database
+  log: Log
+  /** Key for an HTTP embedder. */
+  embedderKey?: string
+}
+
+/** One change of model at a time, in the background of this process. */
+export class Reembedding {
+  status: ReembedStatus | null = null
+  readonly #options: ReembeddingOptions
+  readonly #spaces: EmbeddingSpaces
+  readonly #onSwitch: () => void
+  readonly #stopping = new AbortController()
+  #running: Promise<void> | undefined
+
+  constructor(options: ReembeddingOptions, spaces: EmbeddingSpaces, onSwitch: () => void) {
+    this.#options = options
+    this.#spaces = spaces
+    this.#onSwitch = onSwitch
+  }
+
+  /** Checks that the embedder answers, then goes on in the background; {@link status} tells how far. */
+  async begin({ kind, model, url }: Omit<EmbedderConfig, 'apiKey'>): Promise<{ started: true; model: string }> {
+    if (this.#running) {
+      throw new TurboError('conflict', 'the store is being re-embedded already', { next: 'Wait for it to end.' })
+    }
+    const embedder = withVectorCache(createEmbedder({ kind, model, url, apiKey: this.#options.embedderKey }))
+    try {
+      const identity = await embedder.space()
+      this.status = { model: identity.model, phase: 'embedding', done: 0, total: 0, error: null }
+      this.#running = this.#run(embedder, { kind, model, url }).finally(() => {
+        this.#running = undefined
+      })
+      return { started: true, model: identity.model }
+    } catch (error) {
+      await embedder.stop()
+      throw error
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#running
+  }
+
+  async #run(embedder: Embedder, description: { kind: string; model?: string; url?: string }): Promise<void> {
+    const { db, log } = this.#options
+    const onProgress = (progress: Omit<ReembedStatus, 'error'>) => {
+      this.status = { ...progress, error: null }
+    }
+    try {
+      await reembed(db, embedder, description, log, onProgress, this.#stopping.signal)
+      await this.#spaces.replace(embedder)
+      this.#onSwitch()
+    } catch (error) {
+      await embedder.stop()
+      if (this.#stopping.signal.aborted) return
+      const detail = error instanceof TurboError ? error.message : 'it failed; the log says why'
+      log.error({ err: error }, 're-embedding failed')
+      if (this.status) this.status = { ...this.status, phase: 'failed', error: detail }
+    }
+  }
+}
