@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { askAll, countWithin, ingestPages, type Question, readPages } from './postgresql-docs.ts'
+import { askAll, countWithin, explainMiss, ingestPages, type Question, readPages } from './postgresql-docs.ts'
 import { Checks, printHeader } from './report.ts'
-import { post, startBenchServer, untilEmbedded } from './server.ts'
+import { startBenchServer, untilEmbedded } from './server.ts'
 
 /**
  * Real documents and questions in a user's words: `npm run bench:documents`. The store is embedded, or a server (an empty
@@ -13,24 +13,6 @@ const questions = JSON.parse(readFileSync(questionsFile, 'utf8')) as Question[]
 /** Questions that use the words of the page; the others say it differently. */
 const SAME_WORDS = 17
 const pages = readPages()
-
-interface Explained {
-  results: { source: { path?: string }; score: number; explain: unknown }[]
-  explain: { lexemes: { lexeme: string; documents: number; idf: number; used: boolean }[] }
-}
-
-async function printMiss(url: string, { question, pages: wanted }: Question): Promise<void> {
-  const answer = await post<Explained>(url, '/v1/knowledge/query', { query: question, limit: 50, explain: true })
-  const words = answer.explain.lexemes.map((word) => `${word.lexeme}${word.used ? '' : '-'}:${word.documents}`)
-  console.log(`\nmissed      ${question}\nwords       ${words.join(' ')}`)
-  for (const [index, hit] of answer.results.entries()) {
-    const path = hit.source.path ?? ''
-    if (index >= 5 && !wanted.includes(path)) continue
-    console.log(
-      `${wanted.includes(path) ? '->' : '  '} ${index + 1} ${path} ${hit.score} ${JSON.stringify(hit.explain)}`,
-    )
-  }
-}
 
 printHeader(
   'Documents',
@@ -55,7 +37,7 @@ try {
     `top five    ${share(asked)}, same words ${share(asked.slice(0, SAME_WORDS))}, other words ${share(asked.slice(SAME_WORDS))}`,
   )
   console.log(`first       ${countWithin(asked, 1)} of ${asked.length}`)
-  for (const miss of asked.filter(({ rank }) => rank === null)) await printMiss(server.url, miss)
+  for (const miss of asked.filter(({ rank }) => rank === null)) console.log(await explainMiss(server.url, miss))
   const checks = new Checks()
   checks.atLeast('right page in the top five', countWithin(asked, 5) / asked.length, 0.8, '')
   process.exitCode = checks.missed === 0 ? 0 : 1

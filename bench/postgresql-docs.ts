@@ -95,3 +95,22 @@ export async function askAll(url: string, questions: readonly Question[]): Promi
 export function countWithin(asked: readonly Asked[], depth: number): number {
   return asked.filter(({ rank }) => rank !== null && rank <= depth).length
 }
+
+interface Explained {
+  results: { source: { path?: string }; score: number; explain: unknown }[]
+  explain: { lexemes: { lexeme: string; documents: number; used: boolean }[] }
+}
+
+/** Why a question was answered as it was: its words with how many pages hold each, the five best pages and the right ones. */
+export async function explainMiss(url: string, { question, pages }: Question): Promise<string> {
+  const body = { query: question, limit: 50, explain: true }
+  const { results, explain } = await post<Explained>(url, '/v1/knowledge/query', body)
+  const words = explain.lexemes.map((word) => `${word.lexeme}${word.used ? '' : ' (not used)'} ${word.documents}`)
+  const lines = results.flatMap((hit, index) => {
+    const isRight = pages.includes(hit.source.path ?? '')
+    if (index >= 5 && !isRight) return []
+    const place = `${isRight ? '->' : '  '} ${index + 1}`
+    return [`${place} ${hit.source.path} ${hit.score} ${JSON.stringify(hit.explain)}`]
+  })
+  return [`missed: ${question}`, `   wanted ${pages.join(', ')}`, `   words ${words.join(', ')}`, ...lines].join('\n')
+}

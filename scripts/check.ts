@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { styleText } from 'node:util'
+import pc from 'picocolors'
 
 const repository = fileURLToPath(new URL('..', import.meta.url))
 const binaries = join(repository, 'node_modules', '.bin')
@@ -14,10 +14,10 @@ const steps: [name: string, command: string][] = [
   ['format', 'biome format --error-on-warnings'],
   ['lint', 'biome check --formatter-enabled=false --error-on-warnings'],
   ['types', 'tsc --noEmit -p .'],
-  ['layers', 'vitest run --project unit test/tidy'],
+  ['layers', 'vitest run --project unit --reporter=dot test/tidy'],
   ['schema', 'npm run --silent db:check'],
   ['dead code', 'knip --no-progress'],
-  ['tests', 'npm test --silent'],
+  ['tests', 'npm test --silent -- --reporter=dot'],
 ]
 
 const wanted = process.argv.slice(2)
@@ -38,7 +38,7 @@ for (const [name, command] of steps.filter(([each]) => wanted.length === 0 || wa
     env: { ...process.env, PATH: `${binaries}${delimiter}${process.env.PATH ?? ''}` },
   })
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
-  const word = status === 0 ? styleText('green', 'ok  ') : styleText('red', 'FAIL')
+  const word = status === 0 ? pc.green('ok  ') : pc.red('FAIL')
   console.log(`${word} ${name.padEnd(10)} ${seconds.padStart(6)} s`)
   if (status === 0) continue
   failed += 1

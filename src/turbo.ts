@@ -1,5 +1,5 @@
 import { type AccessService, createAccess } from './access/index.ts'
-import { isTurboError, messageOf } from './base/errors.ts'
+import { isTurboError } from './base/errors.ts'
 import { createLog, type Log } from './base/log.ts'
 import { createLoop } from './base/loop.ts'
 import { VERSION } from './base/version.ts'
@@ -95,7 +95,7 @@ async function compose(
         seen = { database: { reachable: true }, ...(await knowledge.health()) }
       } catch (error) {
         const detail = isTurboError(error) ? error.message : 'the store does not answer'
-        if (seen.database.reachable) log.warn({ error: messageOf(error) }, 'the store does not answer')
+        if (seen.database.reachable) log.warn({ err: error }, 'the store does not answer')
         seen = { ...seen, database: { reachable: false, detail } }
       }
       return false

@@ -22,14 +22,11 @@ export type Place =
 /** The verbs, wherever they run: both ways take and give the same shapes and fail with the same errors. */
 export interface Backend {
   readonly place: Place
+  /** The store that this process has opened; null where a server has it. */
+  readonly turbo: Turbo | null
   call<Name extends OperationName>(name: Name, input: InputOf<Name>): Promise<OutputOf<Name>>
   /** Closes what this process opened. Idempotent. */
   close(): Promise<void>
-}
-
-/** A store opened by this process. */
-export interface StoreBackend extends Backend {
-  readonly turbo: Turbo
 }
 
 export interface BackendOptions {
@@ -90,6 +87,7 @@ async function openServer(
   const remote = createClient({ url: place.url, apiKey: client.apiKey, timeoutMs: CALL_TIMEOUT_MS })
   return {
     place,
+    turbo: null,
     async call(name, input) {
       const method = remote[name] as (
         input: unknown,
@@ -117,11 +115,11 @@ const NEEDS_EMBEDDER: ReadonlySet<OperationName> = new Set<OperationName>([
 ])
 
 /** Opens the store of `place` in this process. */
-export async function openStore(
+async function openStore(
   place: Place & { kind: 'postgres' | 'embedded' },
   config: Config,
   { signal, verbose = false }: BackendOptions,
-): Promise<StoreBackend> {
+): Promise<Backend> {
   const [{ createTurbo }, { operations, parseInput }, { SCOPES }, { createLog }] = await Promise.all([
     import('../turbo.ts'),
     import('../operations/index.ts'),

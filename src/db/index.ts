@@ -8,6 +8,7 @@ import { PostgresDatabase } from './postgres.ts'
 export { type LockOwner, readLock } from './data-lock.ts'
 export type { Database, Executor, ListenHandlers } from './executor.ts'
 export { parseDatabaseUrl } from './hosts.ts'
+export { type DatabaseFacts, inspectDatabase, notifyRoundTrip } from './inspect.ts'
 
 const poolMinDefault = 2
 const poolMaxDefault = 10

@@ -2,17 +2,27 @@ import { LRUCache } from 'lru-cache'
 
 /** Bytes of answers kept, by their JSON length. */
 const BYTES_MAX = 64 * 1024 * 1024
-/** How long an answer may be reused while notifications of other processes' writes arrive. */
-const TTL_MS = 60_000
-/** The same while they do not: the bound of invariant 5 in the design. */
+/**
+ * How long an answer may be reused: a notification may be lost without anyone noticing at once, and another process's
+ * write is to be seen within 5 s (design, invariant 5).
+ */
+const TTL_MS = 4_500
+/** The same while it is known that notifications do not arrive. */
 const TTL_UNNOTIFIED_MS = 2_000
 
-interface Entry<T> {
-  value: T
+export interface AnswerFacts {
+  /** {@link AnswerCache.generation} before it was computed. */
   generation: number
-  storedAt: number
+  /** `performance.now()` when its computing began: it may say nothing of what happened since. */
+  startedAt: number
+  /** How long from then it may be reused at most. */
   msMax: number
+  /** Its size. */
   bytes: number
+}
+
+interface Entry<T> extends AnswerFacts {
+  value: T
 }
 
 export interface CacheStats {
@@ -41,7 +51,7 @@ export class AnswerCache<T> {
   get(key: string): T | undefined {
     const entry = this.#entries.get(key)
     const ttl = Math.min(this.#notified ? TTL_MS : TTL_UNNOTIFIED_MS, entry?.msMax ?? 0)
-    if (entry && entry.generation === this.#generation && performance.now() - entry.storedAt < ttl) {
+    if (entry && entry.generation === this.#generation && performance.now() - entry.startedAt < ttl) {
       this.#hits += 1
       return entry.value
     }
@@ -50,12 +60,10 @@ export class AnswerCache<T> {
     return undefined
   }
 
-  /**
-   * Keeps an answer for `msMax` at most, unless something was written since `generation` was read. `bytes` is its size.
-   */
-  set(key: string, value: T, { generation, bytes, msMax }: { generation: number; bytes: number; msMax: number }): void {
-    if (generation !== this.#generation || msMax <= 0) return
-    this.#entries.set(key, { value, generation, storedAt: performance.now(), msMax, bytes: key.length + bytes + 1 })
+  /** Keeps an answer, unless something was written since its generation was read. */
+  set(key: string, value: T, { bytes, ...facts }: AnswerFacts): void {
+    if (facts.generation !== this.#generation || facts.msMax <= 0) return
+    this.#entries.set(key, { value, ...facts, bytes: key.length + bytes + 1 })
   }
 
   /** Something was written, here or elsewhere. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
-import { type Asked, askAll, countWithin, ingestPages, type Question, readPages } from '../../bench/postgresql-docs.ts'
+import { askAll, countWithin, explainMiss, ingestPages, type Question, readPages } from '../../bench/postgresql-docs.ts'
 import { type BenchServer, post, startBenchServer, untilEmbedded } from '../../bench/server.ts'
 import { createEmbedder, type Embedder } from '../../src/knowledge/embedders/index.ts'
 import { postgresPlace } from '../harness/database.ts'
@@ -54,13 +54,9 @@ async function ingestAll(server: BenchServer): Promise<void> {
   expect(ingested.filter(({ status }) => status !== 'created')).toEqual([])
 }
 
-function describeMiss({ question, pages, found }: Asked): string {
-  return `missed: ${question}\n  wanted ${pages.join(', ')}\n  found  ${found.join(', ')}`
-}
-
 async function expectAnswers(server: BenchServer): Promise<void> {
   const asked = await askAll(server.url, questions)
-  for (const miss of asked.filter(({ rank }) => rank === null)) report(describeMiss(miss))
+  for (const miss of asked.filter(({ rank }) => rank === null)) report(await explainMiss(server.url, miss))
   const [same, other] = [asked.slice(0, SAME_WORDS), asked.slice(SAME_WORDS)]
   report(
     `in the top five: ${countWithin(asked, 5)} of ${asked.length} (same words ${countWithin(same, 5)} of ${same.length}, other words ${countWithin(other, 5)} of ${other.length}); first: ${countWithin(asked, 1)}`,

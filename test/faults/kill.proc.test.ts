@@ -9,7 +9,7 @@ import { expectNothingLostOrTwice } from './store-checks.ts'
 const KILLS = 20
 const CRASHES = 5
 const CONNECTIONS = 6
-const FAULTS_MS_MAX = 300_000
+const FAULTS_MS_MAX = 600_000
 
 let embedder: StandIn
 beforeAll(async () => {

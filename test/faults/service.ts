@@ -13,11 +13,11 @@ export interface Service {
 }
 
 /**
- * Starts a server over the store at `place`, on a free port, with an embedder that answers at `embedderUrl`. It does not
+ * Starts `agent-turbo serve` over the store at `place`, on a free port, with an embedder that answers at `embedderUrl`. It does not
  * outlive the test that calls this.
  */
 export async function startService(place: DatabaseConfig, embedderUrl: string): Promise<Service> {
-  const script = runScript('test/faults/processes/server.ts', [], {
+  const script = runScript('src/cli/main.ts', ['serve', '--json'], {
     DATABASE_URL: place.url ?? '',
     AGENT_TURBO_DATA: place.dataDir ?? '',
     AGENT_TURBO_PORT: '0',
@@ -34,7 +34,7 @@ export async function startService(place: DatabaseConfig, embedderUrl: string): 
   })
   await script.said('\n')
   return {
-    url: said.trim(),
+    url: (JSON.parse(said) as { url: string }).url,
     process: script.process,
     async kill() {
       script.process.kill('SIGKILL')

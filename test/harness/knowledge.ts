@@ -40,12 +40,20 @@ export function eventually<T>(check: () => T | Promise<T>, timeout = PATIENCE_MS
   return vi.waitFor(check, { timeout, interval: 10 })
 }
 
-export async function testKnowledge(options: { embedder?: FakeEmbedder } = {}): Promise<TestKnowledge> {
-  const embedder = options.embedder ?? fakeEmbedder()
+export interface TestKnowledgeOptions {
+  embedder?: FakeEmbedder
+  /** Whether what runs behind it is started, default true; a test that takes the steps itself says no. */
+  start?: boolean
+}
+
+export async function testKnowledge({
+  embedder = fakeEmbedder(),
+  start = true,
+}: TestKnowledgeOptions = {}): Promise<TestKnowledge> {
   const place: TestPlace = await testPlace('migrated')
   const db = await openDatabase(place.config)
   const processes: TestProcess[] = []
-  const open = async (store: Store, { embedder: own = embedder, start = true }: PeerOptions = {}) => {
+  const open = async (store: Store, { embedder: own = embedder, start: starts = true }: PeerOptions) => {
     const log = createLog({ level: 'silent' })
     const knowledge = await createKnowledge({ db: store, log, customEmbedder: own })
     let stopped: Promise<void> | undefined
@@ -62,15 +70,15 @@ export async function testKnowledge(options: { embedder?: FakeEmbedder } = {}): 
       },
     }
     processes.push(started)
-    if (start) await knowledge.start()
+    if (starts) await knowledge.start()
     return started
   }
-  const main = await open(db)
+  const main = await open(db, { start })
 
   return {
     ...main,
     embedder,
-    peer: async (peerOptions) => open(engine === 'embedded' ? db : await openDatabase(place.config), peerOptions),
+    peer: async (peerOptions = {}) => open(engine === 'embedded' ? db : await openDatabase(place.config), peerOptions),
     settled: () => settled(db),
     addAll: async (...items) => {
       const ids: number[] = []

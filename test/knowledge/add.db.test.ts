@@ -130,7 +130,10 @@ describe('add', () => {
   })
 
   it.each([
-    ['distinct Vietnamese paths', (at: number) => `${at}${'ạ'.repeat(60)}/${at}${'ế'.repeat(60)}/${at}${'ữ'.repeat(60)}`],
+    [
+      'distinct Vietnamese paths',
+      (at: number) => `${at}${'ạ'.repeat(60)}/${at}${'ế'.repeat(60)}/${at}${'ữ'.repeat(60)}`,
+    ],
     ['distinct short words', (at: number) => at.toString(36)],
     ['distinct paths', (at: number) => `src/${'a'.repeat(80)}${at}/${'b'.repeat(80)}${at}.ts`],
   ])('stores a text of nothing but %s', async (_, word) => {

@@ -8,7 +8,7 @@ import { Interrupted, pause } from '../exit.ts'
 import { createProgress } from '../progress.ts'
 import { renderEmbeddings } from '../render/store.ts'
 
-const POLL_MS = 500
+const POLL_MS = 1_000
 
 type Kind = InputOf<'useEmbeddings'>['kind']
 type Reembedding = NonNullable<OutputOf<'getEmbeddings'>['reembedding']>

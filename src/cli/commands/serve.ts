@@ -75,7 +75,7 @@ async function readyFacts({ store, knowledge }: Turbo, { database }: Config, url
     version: VERSION,
     engine: store.engine,
     dataDir: store.engine === 'embedded' ? database.dataDir : null,
-    embedder: embedder.reachable ? embedder.name : `${embedder.name} (away: words only until it answers)`,
+    embedder: embedder.name,
   }
 }
 

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isTurboError } from '../../base/errors.ts'
 import type { Config } from '../../config.ts'
-import { type Backend, type BackendOptions, choosePlace, openBackend, openStore, type Place } from '../backend.ts'
+import { type Backend, type BackendOptions, choosePlace, openBackend, type Place } from '../backend.ts'
 import { Interrupted } from '../exit.ts'
 import { checkCycle } from './cycle.ts'
 import { checkDataFolder, checkNode, checkPort } from './host.ts'
 import { type Check, fail, ok, skipped } from './report.ts'
-import { checkDatabase, checkEmbedder, checkServed } from './store.ts'
+import { checkDatabase, checkEmbedder, checkServer } from './store.ts'
 
 /** Runs every check, in order of what depends on what; `onCheck` gets each as it ends. Leaves nothing behind. */
 export async function examine(
@@ -51,35 +51,16 @@ async function examineStore(
   let opened: Backend | undefined
   try {
     await settle(place.kind === 'server' ? 'server' : 'database', onCheck, async () => {
-      const { backend, checks, embedder } = await openAndLook(place, config, options, (made) => {
-        opened = made
-      })
-      for (const check of [...checks, ...(await checkEmbedder(backend, embedder))]) await onCheck(check)
-      for (const check of await checkCycle(backend)) await onCheck(check)
+      const backend = await openBackend(place, config, options)
+      opened = backend
+      const found = backend.turbo === null ? await checkServer(backend) : await checkDatabase(backend.turbo.store)
+      // The cycle asks the embedder, which may have to load first; only then is it known how that went.
+      for (const check of [...found, ...(await checkCycle(backend))]) await onCheck(check)
+      for (const check of await checkEmbedder(backend)) await onCheck(check)
     })
   } finally {
     await opened?.close()
   }
-}
-
-async function openAndLook(
-  place: Place,
-  config: Config,
-  options: BackendOptions,
-  onOpened: (backend: Backend) => void,
-) {
-  if (place.kind === 'server') {
-    const backend = await openBackend(place, config, options)
-    onOpened(backend)
-    const health = await backend.call('getHealth', {})
-    return { backend, checks: checkServed(place, health), embedder: health.embedder }
-  }
-  const backend = await openStore(place, config, options)
-  onOpened(backend)
-  const checks = await checkDatabase(backend)
-  await backend.turbo.start()
-  const { embedder } = await backend.turbo.knowledge.health()
-  return { backend, checks, embedder }
 }
 
 /** The outcome of `work`, or null after its failure was told as a failed check: the others go on, or cannot. */

@@ -1,6 +1,6 @@
 import type { OutputOf } from '../../client/index.ts'
-import { inspectDatabase, notifyRoundTrip } from '../../db/inspect.ts'
-import type { Backend, Place, StoreBackend } from '../backend.ts'
+import { type Database, inspectDatabase, notifyRoundTrip } from '../../db/index.ts'
+import type { Backend } from '../backend.ts'
 import { grouped, plural } from '../render/text.ts'
 import { type Check, fail, ok, skipped, warn } from './report.ts'
 
@@ -12,8 +12,7 @@ const VECTOR_MIN = [0, 8] as const
 const BACKLOG_WARN = 10_000
 
 /** What the database of a store opened by this process is and does. */
-export async function checkDatabase({ turbo }: StoreBackend): Promise<Check[]> {
-  const { store } = turbo
+export async function checkDatabase(store: Database): Promise<Check[]> {
   const facts = await inspectDatabase(store)
   const { serverVersion, vectorVersion, migrationsApplied, migrationsKnown, readOnly } = facts
   const engine = store.engine === 'embedded' ? 'embedded PostgreSQL' : 'PostgreSQL'
@@ -57,19 +56,19 @@ function checkNotify(tookMs: number | null): Check {
 }
 
 /** The same about a server, as far as it says: it checks these when it starts, and refuses to when one is wrong. */
-export function checkServed(place: Place & { kind: 'server' }, health: OutputOf<'getHealth'>): Check[] {
+export async function checkServer(backend: Backend): Promise<Check[]> {
+  const health = await backend.call('getHealth', {})
   const engine = health.engine === 'embedded' ? 'embedded PostgreSQL' : 'PostgreSQL'
-  const database = health.database.reachable
-    ? ok('database', `${engine}, behind ${place.url}`)
-    : fail(
-        'database',
-        health.database.detail ?? 'not reachable from the server',
-        'Look at the database and at the log of the server.',
-      )
   const onServer = 'checked by the server when it starts'
   return [
-    ok('server', `${place.url} answers, version ${health.version}, up for ${grouped(health.uptimeSeconds)} s`),
-    database,
+    ok('server', `answers, version ${health.version}, up for ${grouped(health.uptimeSeconds)} s`),
+    health.database.reachable
+      ? ok('database', `${engine}, behind the server`)
+      : fail(
+          'database',
+          health.database.detail ?? 'not reachable from the server',
+          'Look at the database and at the log of the server.',
+        ),
     skipped('pgvector', onServer),
     skipped('migrations', onServer),
     skipped('notifications', 'the server listens by itself'),
@@ -77,7 +76,8 @@ export function checkServed(place: Place & { kind: 'server' }, health: OutputOf<
 }
 
 /** Whether vectors can be made, in which space, and how many wait. */
-export async function checkEmbedder(backend: Backend, embedder: OutputOf<'getHealth'>['embedder']): Promise<Check[]> {
+export async function checkEmbedder(backend: Backend): Promise<Check[]> {
+  const embedder = await embedderHealth(backend)
   const { spaces, backlog } = await backend.call('getEmbeddings', {})
   const active = spaces.find((space) => space.active)
   const space = active
@@ -96,4 +96,10 @@ export async function checkEmbedder(backend: Backend, embedder: OutputOf<'getHea
       ? warn('backlog', waiting, 'They are found by words; wait, or use a faster embedder.')
       : ok('backlog', waiting),
   ]
+}
+
+/** A server tells what it knew a second ago, which is too old for a store that was just opened. */
+async function embedderHealth(backend: Backend): Promise<OutputOf<'getHealth'>['embedder']> {
+  const health = await (backend.turbo?.knowledge.health() ?? backend.call('getHealth', {}))
+  return health.embedder
 }

@@ -1,6 +1,7 @@
 import type { Backend } from '../backend.ts'
 import { Interrupted, pause } from '../exit.ts'
 import { createProgress } from '../progress.ts'
+import { plural } from '../render/text.ts'
 import type { Terminal } from '../terminal.ts'
 
 const POLL_MS = 500
@@ -22,12 +23,16 @@ export async function waitForVectors(backend: Backend, terminal: Terminal, signa
   let reachedMs = performance.now()
   try {
     for (;;) {
-      backlog = (await backend.call('getEmbeddings', {})).backlog
+      const health = await backend.call('getHealth', {})
+      // Health costs the store nothing but is up to a second old, too old to believe that nothing waits.
+      backlog = health.backlog || (await backend.call('getEmbeddings', {})).backlog
+      if (most === 0 && backlog > 0 && !terminal.isInteractive) {
+        terminal.note(`waiting for ${plural(backlog, 'item')} to be embedded (--no-wait leaves that to the background)`)
+      }
       most = Math.max(most, backlog)
       if (most > 0) progress.update(most - backlog, most)
       if (backlog === 0) return { backlog, because: 'embedded' }
-      const { embedder } = await backend.call('getHealth', {})
-      if (embedder.reachable) reachedMs = performance.now()
+      if (health.embedder.reachable) reachedMs = performance.now()
       else if (performance.now() - reachedMs > AWAY_MS_MAX) return { backlog, because: 'embedder_unavailable' }
       await pause(POLL_MS, signal)
     }

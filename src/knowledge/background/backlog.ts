@@ -41,16 +41,22 @@ export function createBacklog({ db, spaces, log, onWrite }: BacklogOptions): Loo
       return state.ready && (await markFinished(db, state.space.id, CHUNKS_MAX)) > 0
     }
     const held = await db.tryExclusive('agent-turbo:embedding-backlog', async () => {
-      const { state: current } = spaces
-      if (!current.ready) return
-      for (let after: number | null = 0; after !== null && !signal.aborted; ) {
-        const chunks = await chunksToEmbed(db, current.space.id, after, CHUNKS_MAX, true)
-        await embedChunks(db, current.space, current.embedder, chunks, signal)
+      const refused = new Set<number>()
+      // A switch of the space ends the round; the next one is of the new space.
+      for (let after: number | null = 0; after !== null && spaces.state === state && !signal.aborted; ) {
+        const chunks = await chunksToEmbed(db, state.space.id, after, CHUNKS_MAX, true)
+        const embedded = await embedChunks(db, state.space, state.embedder, chunks, signal).catch((error: unknown) => {
+          if (signal.aborted || (isTurboError(error) && error.code !== 'embedder_unavailable')) throw error
+          throw spaces.lost(state, error)
+        })
+        for (const chunkId of embedded.refused) refused.add(chunkId)
         const items = [...new Set(chunks.map((chunk) => chunk.itemId))]
-        if (items.length > 0) await markReady(db, current.space.id, items)
+        if (items.length > 0) await markReady(db, state.space.id, items, [...refused])
         onWrite()
         after = chunks.at(-1)?.chunkId ?? null
       }
+      if (refused.size > 0)
+        log.warn({ chunks: [...refused].slice(0, 20) }, 'texts that the embedder refuses have no vectors')
     })
     if (!held) log.debug('another process embeds the backlog')
     return false
@@ -60,7 +66,8 @@ export function createBacklog({ db, spaces, log, onWrite }: BacklogOptions): Loo
 
 /**
  * Computes and stores the vectors of some chunks in a space. A text that the embedder refuses as such gets none and
- * stays findable by its words; it does not hold up the others.
+ * stays findable by its words; it does not hold up the others. Answers how many were stored, and the ids of the chunks
+ * that were refused.
  */
 export async function embedChunks(
   db: Executor,
@@ -68,10 +75,10 @@ export async function embedChunks(
   embedder: Embedder,
   chunks: ChunkToEmbed[],
   signal: AbortSignal,
-): Promise<void> {
+): Promise<{ stored: number; refused: number[] }> {
   const contents = new Map<number, string>()
   const itemIds = [...new Set(chunks.map((chunk) => chunk.itemId))]
-  if (itemIds.length === 0) return
+  if (itemIds.length === 0) return { stored: 0, refused: [] }
   for (const { id, content } of await contentsOf(db, itemIds)) contents.set(id, content)
   const texts = chunks.map(({ itemId, title, heading, startOffset, endOffset }) =>
     embeddingText(title, heading, (contents.get(itemId) ?? '').slice(startOffset, endOffset)),
@@ -82,9 +89,11 @@ export async function embedChunks(
     const vector = vectors[index]
     return vector ? [{ chunkId, vector: toVectorText(vector) }] : []
   })
+  let stored = 0
   for (let at = 0; at < rows.length; at += STATEMENT_VECTORS_MAX) {
-    await insertVectors(db, space.id, rows.slice(at, at + STATEMENT_VECTORS_MAX))
+    stored += await insertVectors(db, space.id, rows.slice(at, at + STATEMENT_VECTORS_MAX))
   }
+  return { stored, refused: chunks.filter((_, index) => !vectors[index]).map((chunk) => chunk.chunkId) }
 }
 
 /** A vector a text, null for a text that the embedder refuses even on its own. */

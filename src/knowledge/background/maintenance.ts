@@ -1,8 +1,13 @@
 import type { Log } from '../../base/log.ts'
 import { createLoop, type Loop } from '../../base/loop.ts'
 import type { Database } from '../../db/executor.ts'
-import type { SpaceRow } from '../spaces/queries.ts'
-import { deleteRetiredVectors, listSpaces, markUnembedded } from '../spaces/queries.ts'
+import {
+  deleteRetiredSpace,
+  deleteRetiredVectors,
+  findActiveSpace,
+  findRetiredSpace,
+  markUnembedded,
+} from '../spaces/queries.ts'
 import type { EmbeddingSpaces } from '../spaces/spaces.ts'
 import { addAccesses } from '../store/queries.ts'
 import {
@@ -34,6 +39,8 @@ const LEXICON_DRIFT_MAX = 0.1
 const ACCESSES_MAX = 10_000
 /** Rows that one housekeeping step closes or deletes. */
 const HOUSEKEEPING_ROWS_MAX = 500
+/** How long vectors of a retired space stay: ten times what another process takes to notice the switch. */
+const RETIRED_SECONDS = 10
 
 export interface MaintenanceOptions {
   db: Database
@@ -131,18 +138,25 @@ export class Maintenance {
 
   async #clearRetired(): Promise<boolean> {
     const { db } = this.#options
-    const spaces = await listSpaces(db)
-    const active = spaces.find((space: SpaceRow) => space.status === 'active')
-    if (!active || !spaces.some((space) => space.status === 'retired' && space.vectors > 0)) return false
+    const retired = await findRetiredSpace(db, RETIRED_SECONDS)
+    if (retired === null) return false
+    if ((await deleteRetiredVectors(db, retired, HOUSEKEEPING_ROWS_MAX)) > 0) return true
+    const active = await findActiveSpace(db)
     // An add that began before the switch may have written vectors of the retired space alone.
-    await markUnembedded(db, active.id)
-    return (await deleteRetiredVectors(db, HOUSEKEEPING_ROWS_MAX)) > 0
+    if (active) await markUnembedded(db, active.id)
+    await deleteRetiredSpace(db, retired)
+    return true
   }
 
   async #flushAccesses(): Promise<void> {
     if (this.#accesses.size === 0) return
     const counts = this.#accesses
     this.#accesses = new Map()
-    await addAccesses(this.#options.db, counts)
+    try {
+      await addAccesses(this.#options.db, counts)
+    } catch (error) {
+      for (const [id, times] of counts) this.#accesses.set(id, (this.#accesses.get(id) ?? 0) + times)
+      throw error
+    }
   }
 }

@@ -58,10 +58,12 @@ export async function lexiconDrift(db: Executor): Promise<number> {
 export async function rebuildLexicon(tx: Executor): Promise<void> {
   await tx.query(sql`select 1 from knowledge_corpus for update`)
   await tx.query(sql`delete from knowledge_lexicon`)
+  // One statement, hence one look at the items: what is added meanwhile is in both figures or in none.
   await tx.query(sql`
-    insert into knowledge_lexicon (lexeme, documents)
-    select word, ndoc from ts_stat('select lexemes from agent_knowledge') where word <> ''`)
-  await tx.query(sql`
+    with counted as (
+      insert into knowledge_lexicon (lexeme, documents)
+      select word, ndoc from ts_stat('select lexemes from agent_knowledge') where word <> ''
+    )
     update knowledge_corpus set (items, lexemes, through_id) =
       (select count(*), coalesce(sum(length(lexemes)), 0), coalesce(max(id), 0) from agent_knowledge),
       refreshed_at = now()`)

@@ -16,21 +16,28 @@ const DEFAULT_SOURCE = 'documents'
  */
 export async function ingest(context: AddContext, input: IngestInput): Promise<{ documents: IngestedDocument[] }> {
   const { documents, source = DEFAULT_SOURCE, project = null } = input
-  const known = new Map<string, DocumentRow>()
+  const known = new Map<string, Pick<DocumentRow, 'contentHash' | 'itemId' | 'chunks'>>()
   const paths = documents.map((document) => document.path)
   for (const row of await findDocuments(context.db, project, source, paths)) known.set(row.path, row)
 
   const results: IngestedDocument[] = []
-  for (const document of documents) {
-    const before = known.get(document.path)
-    const bytesHash = hashOf(document)
-    if (before?.contentHash === bytesHash) {
-      results.push({ path: document.path, status: 'unchanged', id: before.itemId, chunks: before.chunks })
-      continue
+  try {
+    for (const document of documents) {
+      const { path } = document
+      const before = known.get(path)
+      const contentHash = hashOf(document)
+      if (before?.contentHash === contentHash) {
+        results.push({ path, status: 'unchanged', id: before.itemId, chunks: before.chunks })
+        continue
+      }
+      const result = await ingestOne(context, input, document, contentHash, before !== undefined)
+      results.push(result)
+      // The same path may come again in this call.
+      if (result.id !== null) known.set(path, { contentHash, itemId: result.id, chunks: result.chunks })
     }
-    results.push(await ingestOne(context, input, document, bytesHash, before !== undefined))
+  } finally {
+    if (results.some((result) => result.status !== 'unchanged')) context.onWrite()
   }
-  if (results.some((result) => result.status !== 'unchanged')) context.onWrite()
   return { documents: results }
 }
 

@@ -28,6 +28,10 @@ const TEXT_CHARS_MIN = 250
 /** An element that holds more of the page's text than this is not a part of its surroundings, whatever its class. */
 const MAIN_SHARE = 0.5
 
+/** Blocks that no line of a table can hold. */
+const LAID_OUT = new Set('pre table h1 h2 h3 h4'.split(' '))
+const TABLE_PARTS = new Set('thead tbody tfoot tr td th'.split(' '))
+
 interface Weight {
   chars: number
   linkChars: number
@@ -74,10 +78,10 @@ function removeLists(main: HtmlDocument | HtmlElement): void {
   if (isElement(main as HtmlNode) && (main as HtmlElement).name !== 'body') return
   const weights: Weights = new Map()
   const total = weigh(main, weights)
-  const lists = outermostLists(main, weights)
-  const listChars = lists.reduce((sum, list) => sum + weightOf(weights, list).chars, 0)
+  const lists = new Set(outermostLists(main, weights))
+  const listChars = [...lists].reduce((sum, list) => sum + weightOf(weights, list).chars, 0)
   if (total.chars - listChars < TEXT_CHARS_MIN) return
-  for (const list of lists) DomUtils.removeElement(list)
+  removeWhere(main, (element) => lists.has(element))
 }
 
 function outermostLists(node: HtmlDocument | HtmlElement, weights: Weights): HtmlElement[] {
@@ -92,26 +96,25 @@ function isLinkList(element: HtmlElement, { chars, linkChars, links, hasTitle }:
 
 /** Tables that hold blocks are there for the layout: their cells become blocks, not columns of a line. */
 function divideLayoutTables(main: HtmlDocument | HtmlElement): void {
-  const blocks = DomUtils.filter(
-    (node) => isElement(node) && /^(?:pre|table|h[1-4])$/.test(node.name),
-    main.children,
-  ) as HtmlElement[]
-  for (const block of blocks) {
-    for (let up = block.parent; up && isElement(up as HtmlNode); up = up.parent) {
-      const element = up as HtmlElement
-      if (/^(?:table|thead|tbody|tfoot|tr|td|th)$/.test(element.name)) element.name = 'div'
-    }
+  const tables = DomUtils.getElementsByTagName('table', main, true) as HtmlElement[]
+  for (const table of tables) {
+    if (DomUtils.findOne((element) => LAID_OUT.has(element.name), table.children)) divide(table)
   }
 }
 
+function divide(part: HtmlElement): void {
+  part.name = 'div'
+  for (const child of part.children) if (isElement(child) && TABLE_PARTS.has(child.name)) divide(child)
+}
+
+/** Removes comments, and the outermost elements that are unwanted; a page may have a million in one parent. */
 function removeWhere(root: HtmlDocument | HtmlElement, isUnwanted: (element: HtmlElement) => boolean): void {
-  for (const child of [...root.children]) {
-    if (child.type === 'comment') DomUtils.removeElement(child)
-    else if (isElement(child)) {
-      if (isUnwanted(child)) DomUtils.removeElement(child)
-      else removeWhere(child, isUnwanted)
-    }
-  }
+  root.children = root.children.filter((child) => {
+    if (!isElement(child)) return child.type !== 'comment'
+    if (isUnwanted(child)) return false
+    removeWhere(child, isUnwanted)
+    return true
+  })
 }
 
 /** Weighs every element below `node`: how much text it holds, and how much of that in links. */

@@ -27,7 +27,7 @@ function splitFrontMatter(source: string): { title: string | null; text: string 
 
 function parseFields(yaml: string): Record<string, unknown> | null {
   try {
-    const value: unknown = parse(yaml, { logLevel: 'silent' })
+    const value: unknown = parse(yaml, { logLevel: 'error' })
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null
   } catch {
     return null

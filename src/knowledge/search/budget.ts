@@ -23,7 +23,8 @@ export async function fitToTokens(
       continue
     }
     left -= countTokens(cut)
-    kept.push(cut === hit.content ? hit : { ...hit, content: cut, passage: null, truncated: true })
+    // The passage would be returned, and count, a second time.
+    kept.push({ ...hit, content: cut, passage: null, truncated: cut !== hit.content })
   }
   return { hits: kept, dropped }
 }

@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { must } from '../../base/assert.ts'
 import type { Executor } from '../../db/executor.ts'
 import { inScope } from '../scope-queries.ts'
 import type { KnowledgeFilter } from '../types.ts'
@@ -15,8 +16,10 @@ const B = 0.75
 export const LEXICAL_CANDIDATES_MAX = 600
 /** Bound on rows ranked whatever the statistics say: a query of one word that every item holds, or a stale lexicon. */
 const LEXICAL_ROWS_MAX = 20_000
-/** How deep each arm ranks before fusion. */
+/** How deep each arm ranks before fusion; deeper where more results are wanted. */
 export const ARM_DEPTH = 50
+/** How deep the second, exact search goes: one long item can hold this many of the nearest passages. */
+export const RERUN_DEPTH = 1_000
 /** A scope of at most this many items is searched exactly: every word chooses candidates, every vector is compared. */
 export const EXACT_SCOPE_MAX = 2_000
 
@@ -34,6 +37,8 @@ export interface SearchPlan {
   space: { id: number; dimensions: number } | null
   /** Compare every vector in scope instead of walking the index. */
   exact: boolean
+  /** Rows that each arm ranks before fusion. */
+  depth: number
   /** What a point of similarity above the arm's floor is worth against a share of the query's idf. */
   denseWeight: number
   filter: KnowledgeFilter
@@ -69,11 +74,18 @@ export interface SearchRow {
   score: number
   /** Seconds until the item expires, by the database's clock; null when it does not. */
   expiresInSeconds: number | null
+}
+
+/** What is known of a search besides its rows, also when there are none. */
+export interface SearchFacts {
   totalCandidates: number
-  /** Chunks that the dense arm found. */
+  /** Chunks that the dense arm found, and the least similarity among them. */
   denseFound: number
+  leastSimilarity: number | null
   /** True when every word of the query chose candidates, so that the lexical arm missed nothing. */
   lexicalComplete: boolean
+  /** True when items in scope still wait for their vectors. */
+  backlog: boolean
 }
 
 /** Number of items in scope, counted no further than {@link EXACT_SCOPE_MAX} + 1. */
@@ -82,6 +94,17 @@ export async function countScope(db: Executor, filter: KnowledgeFilter): Promise
     select count(*) as items
     from (select 1 from agent_knowledge k where ${inScope(filter)} limit ${EXACT_SCOPE_MAX + 1}) s`)
   return rows[0]?.items ?? 0
+}
+
+/** Number of vectors in scope, counted no further than the depth of the plan's arms. */
+export async function countVectors(db: Executor, { space, filter, depth }: SearchPlan): Promise<number> {
+  const rows = await db.query<{ vectors: number }>(sql`
+    select count(*) as vectors
+    from (
+      select 1 from knowledge_vectors v join agent_knowledge k on k.id = v.item_id
+      where v.space_id = ${space?.id ?? null}::int and ${inScope(filter)} limit ${depth}
+    ) s`)
+  return rows[0]?.vectors ?? 0
 }
 
 /** The lexemes of a query text with their statistics, rarest first, as the lexical arm sees them. */
@@ -112,7 +135,7 @@ function wordsCte(plan: SearchPlan): SQL {
     ),
     query as materialized (
       select string_agg(term::text, ' | ') filter (where used)::tsquery as any_of, sum(idf) as idf_total,
-        bool_and(used) as lexical_complete,
+        coalesce(bool_and(used), true) as lexical_complete,
         array_agg(term order by documents, lexeme) as terms, array_agg(idf order by documents, lexeme) as idfs,
         (select greatest(lexemes / greatest(items, 1)::float8, 1) from knowledge_corpus) as mean_length
       from words
@@ -155,35 +178,36 @@ function lexicalCtes(plan: SearchPlan): SQL {
       select id, importance, bm25, bm25 / (select idf_total from query) as coverage,
         row_number() over (order by bm25 desc, id) as rank
       from (select id, importance, ${sql.join(words, sql` + `)} as bm25 from candidates) ranked
-      order by bm25 desc, id limit ${sql.raw(String(ARM_DEPTH))}
+      order by bm25 desc, id limit ${sql.raw(String(plan.depth))}
     )`
 }
 
 function denseCtes(plan: SearchPlan): SQL {
   if (plan.vector === null || plan.space === null) {
-    return sql`nearest as (select 1 where false),
+    return sql`nearest as (select null::float8 as distance where false),
     dense as (select null::bigint as id, null::real as importance, null::bigint as chunk_id,
       null::float8 as similarity, null::bigint as rank, null::float8 as floor where false)`
   }
   const type = sql.raw(`halfvec(${plan.space.dimensions})`)
   const distance = sql`v.embedding::${type} <=> (select vector from target)`
   const space = sql.raw(String(plan.space.id))
+  const depth = sql.raw(String(plan.depth))
   const arm = (which: SQL) => sql`
     (select v.item_id, v.chunk_id, k.importance, ${distance} as distance
      from knowledge_vectors v join agent_knowledge k on k.id = v.item_id
      where v.space_id = ${space} and ${which} and ${inScope(plan.filter)}
-     order by ${distance} limit ${sql.raw(String(ARM_DEPTH))})`
+     order by ${distance} limit ${depth})`
   const arms = plan.exact ? arm(sql`true`) : sql`${arm(sql`v.indexed`)} union all ${arm(sql`not v.indexed`)}`
   return sql`
     target as materialized (select ${plan.vector}::${type} as vector),
     nearest as materialized (
       select item_id, chunk_id, importance, distance from (${arms}) arms
-      order by distance, chunk_id limit ${sql.raw(String(ARM_DEPTH))}
+      order by distance, chunk_id limit ${depth}
     ),
     dense as materialized (
       select item_id as id, importance, chunk_id, 1 - distance as similarity,
         row_number() over (order by distance, item_id) as rank,
-        (select case when count(*) = ${sql.raw(String(ARM_DEPTH))} then 1 - max(distance) else 0 end from nearest) as floor
+        (select case when count(*) = ${depth} then 1 - max(distance) else 0 end from nearest) as floor
       from (
         select distinct on (item_id) item_id, importance, chunk_id, distance
         from nearest order by item_id, distance, chunk_id
@@ -208,17 +232,21 @@ export function searchStatement(plan: SearchPlan): SQL {
       k.source_task, k.source_agent, k.source_url, k.source_commit, k.created_at, k.importance,
       (select path from documents where documents.id = k.document_id) as path, c.start_offset, c.end_offset,
       t.similarity, t.dense_rank, t.bm25, t.lexical_rank, t.coverage, t.score,
-      extract(epoch from k.expires_at - now())::float8 as expires_in_seconds,
-      (select count(*) from fused) as total_candidates, (select count(*) from nearest) as dense_found,
-      (select lexical_complete from query) as lexical_complete
-    from top t
-    join agent_knowledge k on k.id = t.id
+      extract(epoch from k.expires_at - now())::float8 as expires_in_seconds, facts.*
+    from (
+      select (select count(*) from fused) as total_candidates, (select count(*) from nearest) as dense_found,
+        (select 1 - max(distance) from nearest) as least_similarity,
+        (select lexical_complete from query) as lexical_complete,
+        exists (select from agent_knowledge k where embedding_state = 'pending' and ${inScope(plan.filter)}) as backlog
+    ) facts
+    left join (top t join agent_knowledge k on k.id = t.id) on true
     left join lateral (select start_offset, end_offset from knowledge_chunks where id = t.chunk_id offset 0) c on true
     order by t.score desc, k.id`
 }
 
-export function search(db: Executor, plan: SearchPlan): Promise<SearchRow[]> {
-  return db.query<SearchRow>(searchStatement(plan))
+export async function search(db: Executor, plan: SearchPlan): Promise<{ rows: SearchRow[]; facts: SearchFacts }> {
+  const rows = await db.query<SearchFacts & (SearchRow | { id: null })>(searchStatement(plan))
+  return { rows: rows.filter((row) => row.id !== null), facts: must(rows[0], 'the facts come without rows too') }
 }
 
 export interface WordRow {

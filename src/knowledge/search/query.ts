@@ -12,14 +12,19 @@ import { toHit } from './hits.ts'
 import {
   ARM_DEPTH,
   countScope,
+  countVectors,
   EXACT_SCOPE_MAX,
   explainWords,
   LEXICAL_CANDIDATES_MAX,
+  RERUN_DEPTH,
+  type SearchFacts,
   type SearchPlan,
   type SearchRow,
   search,
 } from './queries.ts'
 
+/** Results where the question does not say how many. */
+const LIMIT_DEFAULT = 5
 /** How long a query waits for its vector before it is answered by words alone. */
 const EMBED_WAIT_MS = 5_000
 /**
@@ -29,8 +34,8 @@ const EMBED_WAIT_MS = 5_000
 const DENSE_WEIGHT = 1.5
 /** Number of words scored, of the steps up to which statements are prepared. */
 const SLOTS = [2, 4, 6, 8, 12, 16, 24, 32] as const
-/** How many results beyond the limit an explanation looks at, to say what was dropped. */
-const EXPLAIN_DEPTH = 50
+/** An explanation looks at all that both arms found, to say what was dropped. */
+const EXPLAIN_ROWS_MAX = 200
 
 /** What an answer may be computed from and is counted in. */
 export interface QueryContext {
@@ -55,7 +60,7 @@ export async function query(context: QueryContext, input: QueryInput): Promise<Q
   const { result } = computed
   context.onAccess(result.results.map((hit) => hit.id))
   if (key !== null && !result.degraded) {
-    context.cache.set(key, result, { generation, bytes: sizeOf(result), msMax: computed.validMs })
+    context.cache.set(key, result, { generation, startedAt, bytes: sizeOf(result), msMax: computed.validMs })
   }
   return result
 }
@@ -68,19 +73,21 @@ interface Answer {
 
 async function answer(context: QueryContext, input: QueryInput, startedAt: number): Promise<Answer> {
   const mode = input.mode ?? 'hybrid'
-  const limit = input.limit ?? 5
+  const limit = input.limit ?? LIMIT_DEFAULT
   const timingsMs: Record<string, number> = {}
   const degraded: string[] = []
   const embedding = mode === 'text' ? null : await queryVector(context, input.query, mode, degraded)
   timingsMs.embed = since(startedAt)
   const plan = await planSearch(context, input, embedding, mode)
   timingsMs.plan = since(startedAt) - timingsMs.embed
-  const { rows, exactRerun } = await run(context, plan, limit)
+  const { rows, facts, exactRerun } = await run(context, plan, input)
   timingsMs.search = since(startedAt) - timingsMs.embed - timingsMs.plan
 
   const dropped: QueryExplanation['dropped'] = []
+  if (embedding !== null && facts.backlog) degraded.push('embedding_backlog')
+
   const similar = rows.filter((row) => {
-    const kept = input.minSimilarity === undefined || (row.similarity ?? -2) >= input.minSimilarity
+    const kept = isSimilar(row, input)
     if (!kept) dropped.push({ id: row.id, reason: 'min_similarity' })
     return kept
   })
@@ -92,7 +99,7 @@ async function answer(context: QueryContext, input: QueryInput, startedAt: numbe
   const result: QueryResult = {
     query: input.query,
     results: fitted.hits,
-    totalCandidates: rows[0]?.totalCandidates ?? 0,
+    totalCandidates: facts.totalCandidates,
     cached: false,
     tookMs: 0,
   }
@@ -123,9 +130,9 @@ async function queryVector(
     const { space, vectors } = await spaces.embed([text], 'query', EMBED_WAIT_MS)
     return { space, vector: toVectorText(vectors[0] as Float32Array) }
   } catch (error) {
-    if (!isTurboError(error, 'embedder_unavailable')) throw error
-    if (mode === 'vector') throw error
-    degraded.push(spaces.state.ready ? 'embedder_unavailable' : spaces.state.problem)
+    if (mode === 'vector' || !isTurboError(error, 'embedder_unavailable', 'space_mismatch', 'invalid_input'))
+      throw error
+    degraded.push(error.code === 'invalid_input' ? 'query_not_embedded' : error.code)
     return null
   }
 }
@@ -153,30 +160,56 @@ async function planSearch(
     vector: embedding?.vector ?? null,
     space: embedding?.space ?? null,
     exact,
+    depth: (input.limit ?? LIMIT_DEFAULT) > ARM_DEPTH ? 2 * ARM_DEPTH : ARM_DEPTH,
     denseWeight: DENSE_WEIGHT * spaces.embedder.traits.worth,
     filter,
     minSimilarity: explain ? null : (input.minSimilarity ?? null),
-    limit: (input.limit ?? 5) + (explain ? EXPLAIN_DEPTH : 0),
+    limit: explain ? EXPLAIN_ROWS_MAX : (input.limit ?? LIMIT_DEFAULT),
   }
 }
 
-/**
- * Runs the plan; runs it again exactly when an arm may have left out what it should have found: the walk through the
- * graph ends at its bound on visited tuples, and a query's rarest words may all be out of scope.
- */
+interface SearchAnswer {
+  rows: SearchRow[]
+  facts: SearchFacts
+}
+
+/** Runs the plan; where too little came back and more may be there, runs it again, exactly and deeper, and counts that. */
 async function run(
   { db, counters }: QueryContext,
   plan: SearchPlan,
-  limit: number,
-): Promise<{ rows: SearchRow[]; exactRerun: boolean }> {
-  const rows = await search(db, plan)
-  if (plan.exact || plan.minSimilarity !== null || rows.length >= limit) return { rows, exactRerun: false }
-  const [first] = rows
-  const complete = first?.lexicalComplete && (plan.vector === null || first.denseFound >= ARM_DEPTH)
-  if (complete || (await countScope(db, plan.filter)) <= rows.length) return { rows, exactRerun: false }
+  input: QueryInput,
+): Promise<SearchAnswer & { exactRerun: boolean }> {
+  const found = await search(db, plan)
+  const results = found.rows.filter((row) => isSimilar(row, input)).length
+  const enough = results >= (input.limit ?? LIMIT_DEFAULT)
+  if (enough || !(await mayHaveMissed(db, plan, found, input)) || (await countScope(db, plan.filter)) <= results) {
+    return { ...found, exactRerun: false }
+  }
   counters.exactReruns += 1
-  const exact: SearchPlan = { ...plan, exact: true, candidatesMax: Number.MAX_SAFE_INTEGER }
-  return { rows: await search(db, exact), exactRerun: true }
+  const exact = { ...plan, exact: true, depth: RERUN_DEPTH, candidatesMax: Number.MAX_SAFE_INTEGER }
+  return { ...(await search(db, exact)), exactRerun: true }
+}
+
+/**
+ * Whether an arm may have left out what it should have found: a query's rarest words may all be out of scope, passages
+ * of few items may fill the dense arm, and the walk through the graph ends at its bound on visited tuples.
+ */
+async function mayHaveMissed(
+  db: Database,
+  plan: SearchPlan,
+  { facts }: SearchAnswer,
+  { minSimilarity }: QueryInput,
+): Promise<boolean> {
+  const { denseFound, leastSimilarity, lexicalComplete } = facts
+  if (plan.text !== null && minSimilarity === undefined && !lexicalComplete) return true
+  if (plan.vector === null) return false
+  if (denseFound >= plan.depth) return minSimilarity === undefined || (leastSimilarity ?? -1) >= minSimilarity
+  return !plan.exact && (await countVectors(db, plan)) > denseFound
+}
+
+/** A result below the wanted similarity, or without one, is dropped. */
+function isSimilar({ similarity }: SearchRow, { minSimilarity }: QueryInput): boolean {
+  return minSimilarity === undefined || (similarity !== null && similarity >= minSimilarity)
 }
 
 /** An upper estimate of the lexemes in a text, rounded up to a step. */

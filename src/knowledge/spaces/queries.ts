@@ -64,10 +64,6 @@ export async function createSpaceIndex(db: Executor, space: SpaceRow): Promise<v
   )
 }
 
-export async function dropSpaceIndex(db: Executor, spaceId: number): Promise<void> {
-  await db.query(sql.raw(`drop index if exists knowledge_vectors_space_${spaceId}`))
-}
-
 /** Held shared while vectors of the active space are written, exclusively while another space becomes the active one. */
 export const SPACE_SWITCH_LOCK = sql`hashtext('agent-turbo:space-switch')`
 
@@ -91,14 +87,35 @@ export async function markUnembedded(tx: Executor, spaceId: number): Promise<voi
         select from knowledge_vectors v where v.chunk_id = c.id and v.space_id = ${spaceId}))`)
 }
 
-/** Removes up to `limit` vectors of retired spaces; the number removed. */
-export async function deleteRetiredVectors(db: Executor, limit: number): Promise<number> {
+/**
+ * A space that was retired so long ago that every process has noticed, or none. Until it has, a process goes on asking
+ * the space that it knows.
+ */
+export async function findRetiredSpace(db: Executor, secondsMin: number): Promise<number | null> {
+  const rows = await db.query<{ id: number }>(sql`
+    select r.id from embedding_spaces r join embedding_spaces a on a.status = 'active'
+    where r.status = 'retired' and a.activated_at <= now() - make_interval(secs => ${secondsMin})
+    order by r.id limit 1`)
+  return rows[0]?.id ?? null
+}
+
+/** Removes up to `limit` vectors of a space while it is retired; the number removed. */
+export async function deleteRetiredVectors(db: Executor, spaceId: number, limit: number): Promise<number> {
   const rows = await db.query(sql`
-    delete from knowledge_vectors where (chunk_id, space_id) in (
-      select v.chunk_id, v.space_id from knowledge_vectors v
-      join embedding_spaces s on s.id = v.space_id and s.status = 'retired' limit ${limit})
+    delete from knowledge_vectors
+    where space_id = ${spaceId} and chunk_id in (
+      select v.chunk_id from knowledge_vectors v join embedding_spaces s on s.id = v.space_id and s.status = 'retired'
+      where v.space_id = ${spaceId} limit ${limit})
     returning 1 as one`)
   return rows.length
+}
+
+/** Removes a retired space that has no vectors left, with its index. */
+export async function deleteRetiredSpace(db: Executor, spaceId: number): Promise<void> {
+  const rows = await db.query(sql`
+    delete from embedding_spaces s where id = ${spaceId} and status = 'retired'
+      and not exists (select from knowledge_vectors v where v.space_id = s.id) returning id`)
+  if (rows.length > 0) await db.query(sql.raw(`drop index if exists knowledge_vectors_space_${spaceId}`))
 }
 
 export interface ChunkToEmbed {
@@ -131,27 +148,33 @@ export function contentsOf(db: Executor, itemIds: number[]): Promise<{ id: numbe
   return db.query(sql`select id, content from agent_knowledge where id = any(${sql.param(itemIds)}::bigint[])`)
 }
 
-/** Stores vectors of chunks that still exist; those erased meanwhile are left out. */
+/** Stores vectors of chunks that still exist, leaving out those erased or embedded meanwhile; the number stored. */
 export async function insertVectors(
   db: Executor,
   spaceId: number,
   vectors: { chunkId: number; vector: string }[],
-): Promise<void> {
-  await db.query(sql`
+): Promise<number> {
+  const rows = await db.query(sql`
     insert into knowledge_vectors (chunk_id, space_id, item_id, embedding)
     select c.id, ${spaceId}::int, c.item_id, v.vector::halfvec
     from unnest(${sql.param(vectors.map((v) => v.chunkId))}::bigint[], ${sql.param(vectors.map((v) => v.vector))}::text[])
       as v(chunk_id, vector)
     join knowledge_chunks c on c.id = v.chunk_id
-    on conflict do nothing`)
+    on conflict do nothing
+    returning chunk_id`)
+  return rows.length
 }
 
-/** Marks pending items whose every chunk has a vector of the space as ready; items without chunks as well. */
-export async function markReady(db: Executor, spaceId: number, itemIds: number[]): Promise<void> {
+/**
+ * Marks pending items whose every chunk has a vector of the space as ready; items without chunks as well. Chunks that
+ * the embedder has refused need none: asking again and again would change nothing.
+ */
+export async function markReady(db: Executor, spaceId: number, itemIds: number[], refused: number[]): Promise<void> {
   await db.query(sql`
     update agent_knowledge k set embedding_state = 'ready'
     where k.id = any(${sql.param(itemIds)}::bigint[]) and k.embedding_state = 'pending' and not exists (
-      select from knowledge_chunks c where c.item_id = k.id and not exists (
+      select from knowledge_chunks c
+      where c.item_id = k.id and c.id <> all(${sql.param(refused)}::bigint[]) and not exists (
         select from knowledge_vectors v where v.chunk_id = c.id and v.space_id = ${spaceId}))`)
 }
 

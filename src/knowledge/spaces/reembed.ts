@@ -59,7 +59,11 @@ export async function reembed(
       await createSpaceIndex(tx, wanted)
       return wanted
     })
-    if (space.status === 'active') return space
+    const switched = async (): Promise<SpaceRow> => {
+      onProgress({ model: space.model, phase: 'switched', ...(await embeddingProgress(db, space.id)) })
+      return { ...space, status: 'active' }
+    }
+    if (space.status === 'active') return switched()
     await embedAll(db, space, embedder, onProgress, signal)
     await indexAll(db, space, onProgress, signal)
     await db.transaction(async (tx) => {
@@ -69,8 +73,7 @@ export async function reembed(
       await markUnembedded(tx, space.id)
     })
     log.info({ model: space.model, dimensions: space.dimensions }, 'switched to another embedding space')
-    onProgress({ model: space.model, phase: 'switched', ...(await embeddingProgress(db, space.id)) })
-    return { ...space, status: 'active' as const }
+    return switched()
   })
   if (!held) throw new TurboError('conflict', 'another process is re-embedding', { next: 'Wait for it to end.' })
   return held.value
@@ -84,17 +87,15 @@ async function embedAll(
   onProgress: (progress: ReembedProgress) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  for (let found = true; found; ) {
-    found = false
+  for (let stored = 1; stored > 0; ) {
+    stored = 0
+    const { done, total } = await embeddingProgress(db, space.id)
     for (let after: number | null = 0; after !== null; ) {
       signal.throwIfAborted()
-      const before = await embeddingProgress(db, space.id)
-      onProgress({ model: space.model, phase: 'embedding', ...before })
+      onProgress({ model: space.model, phase: 'embedding', done: Math.min(done + stored, total), total })
       const chunks = await chunksToEmbed(db, space.id, after, CHUNKS_MAX, false)
-      await embedChunks(db, space, embedder, chunks, signal)
-      const { done } = await embeddingProgress(db, space.id)
-      // Texts that the embedder refuses stay without a vector and must not keep the passes going.
-      found ||= done > before.done
+      // Texts that the embedder refuses stay without a vector and do not keep the passes going.
+      stored += (await embedChunks(db, space, embedder, chunks, signal)).stored
       after = chunks.at(-1)?.chunkId ?? null
     }
   }

@@ -20,6 +20,7 @@ export class Reembedding {
   readonly #spaces: EmbeddingSpaces
   readonly #onSwitch: () => void
   readonly #stopping = new AbortController()
+  #taken = false
   #running: Promise<void> | undefined
 
   constructor(options: ReembeddingOptions, spaces: EmbeddingSpaces, onSwitch: () => void) {
@@ -30,18 +31,20 @@ export class Reembedding {
 
   /** Checks that the embedder answers, then goes on in the background; {@link status} tells how far. */
   async begin({ kind, model, url }: Omit<EmbedderConfig, 'apiKey'>): Promise<{ started: true; model: string }> {
-    if (this.#running) {
+    if (this.#taken) {
       throw new TurboError('conflict', 'the store is being re-embedded already', { next: 'Wait for it to end.' })
     }
     const embedder = withVectorCache(createEmbedder({ kind, model, url, apiKey: this.#options.embedderKey }))
+    this.#taken = true
     try {
       const identity = await embedder.space()
       this.status = { model: identity.model, phase: 'embedding', done: 0, total: 0, error: null }
       this.#running = this.#run(embedder, { kind, model, url }).finally(() => {
-        this.#running = undefined
+        this.#taken = false
       })
       return { started: true, model: identity.model }
     } catch (error) {
+      this.#taken = false
       await embedder.stop()
       throw error
     }

@@ -1,4 +1,4 @@
-import { isTurboError, messageOf, TurboError } from '../../base/errors.ts'
+import { isTurboError, TurboError } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import { createLoop, type Loop } from '../../base/loop.ts'
 import type { Database } from '../../db/executor.ts'
@@ -12,7 +12,7 @@ import {
   switchActive,
 } from './queries.ts'
 
-/** Pause between attempts to reach an embedder that is away. */
+/** Pause between attempts to reach an embedder that is away, and between looks whether another space is active. */
 const PROBE_MS = 1_000
 /** A passage longer than this is about too much for one vector, whatever the model allows. */
 const CHUNK_TOKENS_MAX = 384
@@ -51,7 +51,10 @@ export class EmbeddingSpaces {
       idleMs: PROBE_MS,
       log: options.log,
       step: async () => {
-        if (!this.#state.ready) await this.refresh()
+        const state = this.#state
+        const active = state.ready ? await findActiveSpace(options.db) : undefined
+        // Another process may have switched to another space: this one must not go on with the one before.
+        if (!state.ready || active?.id !== state.space.id) await this.refresh()
         return false
       },
     })
@@ -103,7 +106,11 @@ export class EmbeddingSpaces {
   async replace(embedder: Embedder): Promise<void> {
     const previous = this.#embedder
     this.#embedder = embedder
-    await this.refresh()
+    // A look under way is still at the one before. Should this one fail, the probe looks again.
+    await this.#refreshing?.catch(() => undefined)
+    await this.refresh().catch((error: unknown) =>
+      this.#options.log.warn({ err: error }, 'the new embedder is not in use yet'),
+    )
     if (previous !== embedder) await previous.stop()
   }
 
@@ -111,27 +118,47 @@ export class EmbeddingSpaces {
    * Vectors of the active space.
    *
    * @throws TurboError `embedder_unavailable` or `space_mismatch`; once it has, calls fail at once until the probe has
-   * reached the embedder again, so that an embedder that hangs costs one time limit and not one a call.
+   * reached the embedder again, so that an embedder that hangs costs one time limit and not one a call. `timeout` for
+   * documents that take longer, `invalid_input` for a text that the embedder refuses as such
    */
   async embed(
     texts: readonly string[],
     kind: EmbedKind,
     timeoutMs: number,
   ): Promise<{ space: SpaceRow; vectors: Float32Array[] }> {
-    const state = await this.settled()
-    if (!state.ready) throw new TurboError('embedder_unavailable', state.detail)
     const deadline = AbortSignal.timeout(timeoutMs)
+    const state = await Promise.race([this.settled(), this.#stateAtEndOf(deadline)])
+    if (!state.ready) {
+      const code = state.problem === 'space_mismatch' ? state.problem : 'embedder_unavailable'
+      throw new TurboError(code, state.detail, { next: 'Ask by words (mode text), or see `agent-turbo doctor`.' })
+    }
     try {
       return { space: state.space, vectors: await state.embedder.embed(texts, kind, deadline) }
     } catch (error) {
+      // Replaced meanwhile: the one that is in use now answers.
+      if (this.#state !== state && this.#state.ready) return this.embed(texts, kind, timeoutMs)
+      if (isTurboError(error, 'invalid_input')) throw error
       // A long batch may well outlast its caller's patience; a question that does means the embedder hangs.
       if (deadline.aborted && kind === 'document') throw new TurboError('timeout', 'embedding took too long')
-      const detail = isTurboError(error) ? error.message : 'the embedder did not answer in time'
-      this.#state = { ready: false, space: state.space, problem: 'embedder_unavailable', detail }
-      this.#options.log.warn({ embedder: state.embedder.name, error: messageOf(error) }, 'embedder lost')
-      this.#probe.wake()
-      throw new TurboError('embedder_unavailable', detail, { cause: error })
+      throw this.lost(state, error)
     }
+  }
+
+  /** Takes note that the embedder of `state` failed with `error`; what to throw for it. */
+  lost(state: SpaceState & { ready: true }, error: unknown): TurboError {
+    const detail = isTurboError(error) ? error.message : 'the embedder did not answer in time'
+    if (this.#state === state) {
+      this.#state = { ready: false, space: state.space, problem: 'embedder_unavailable', detail }
+      this.#options.log.warn({ embedder: state.embedder.name, err: error }, 'embedder lost')
+      this.#probe.wake()
+    }
+    return new TurboError('embedder_unavailable', detail, { cause: error })
+  }
+
+  #stateAtEndOf(deadline: AbortSignal): Promise<SpaceState> {
+    return new Promise((resolve) => {
+      deadline.addEventListener('abort', () => resolve(this.#state), { once: true })
+    })
   }
 
   /** Known state, at once. */
@@ -163,8 +190,9 @@ export class EmbeddingSpaces {
         onReady()
       }
     } catch (error) {
-      if (!isTurboError(error, 'embedder_unavailable', 'invalid_input')) throw error
-      return this.#unusable(pinned, 'embedder_unavailable', error.message)
+      if (!isTurboError(error, 'embedder_unavailable', 'invalid_input', 'space_mismatch')) throw error
+      const problem = error.code === 'space_mismatch' ? error.code : 'embedder_unavailable'
+      return this.#unusable(pinned, problem, error.message)
     }
     return this.#state
   }

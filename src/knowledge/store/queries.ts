@@ -340,7 +340,13 @@ export async function countAll(db: Executor): Promise<CountsRow> {
 /** Adds to the access counts what queries have collected in memory. */
 export async function addAccesses(db: Executor, counts: Map<number, number>): Promise<void> {
   await db.query(sql`
-    update agent_knowledge k set access_count = access_count + a.times, last_accessed = now()
-    from unnest(${sql.param([...counts.keys()])}::bigint[], ${sql.param([...counts.values()])}::int[]) as a(id, times)
-    where k.id = a.id`)
+    with counted as materialized (
+      select k.id, a.times
+      from agent_knowledge k
+      join unnest(${sql.param([...counts.keys()])}::bigint[], ${sql.param([...counts.values()])}::int[]) as a(id, times)
+        on k.id = a.id
+      order by k.id for update of k
+    )
+    update agent_knowledge k set access_count = access_count + c.times, last_accessed = now()
+    from counted c where k.id = c.id`)
 }

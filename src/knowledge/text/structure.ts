@@ -31,7 +31,7 @@ const HEADING_CHARS_MAX = 200
 const NO_PATH: readonly string[] = []
 
 const ATX_HEADING = /^ {0,3}(#{1,6})[ \t]+(?=\S)/
-const SETEXT_UNDERLINE = /^ {0,3}(?:=+|-+)[ \t]*$/
+const UNDERLINE = /^ {0,3}(?:=+|-+)[ \t\r]*$/
 const FENCE = /^[ \t]*(`{3,}|~{3,})/
 /** A list item, a table row, a quotation: a line that does not run on from the one before it. */
 const OWN_LINE = /^[ \t]*(?:[|>]|[-*+][ \t]|\d{1,9}[.)][ \t])/
@@ -119,13 +119,19 @@ class MarkdownScan {
     } else if (level) {
       this.endParagraph()
       this.addHeading(level, at, end)
-    } else if (this.paragraph?.lines === 1 && SETEXT_UNDERLINE.test(line)) {
-      const titleStart = this.paragraph.start
-      this.paragraph = undefined
-      this.addHeading(line.includes('=') ? 1 : 2, titleStart, end)
+    } else if (UNDERLINE.test(line) && (this.paragraph?.lines ?? 0) <= 1) {
+      this.addUnderline(at, end, line)
     } else {
       this.extendParagraph(at, end, OWN_LINE.test(line) || this.isIndented(start, at))
     }
+  }
+
+  /** A heading of the line above it; a ruler where there is none. */
+  private addUnderline(start: number, end: number, line: string): void {
+    const title = this.paragraph
+    this.paragraph = undefined
+    if (title) this.addHeading(line.includes('=') ? 1 : 2, title.start, end)
+    else this.add(start, lastInk(this.text, start, end), CUT.block)
   }
 
   /** Indented as code or as part of a list: a line of its own. */
@@ -214,7 +220,6 @@ function lastInk(text: string, start: number, end: number): number {
   return at
 }
 
-/** The white space of ASCII and the no-break space; rarer blanks count as ink, which does no harm. */
 function isBlank(code: number): boolean {
-  return code === 32 || (code >= 9 && code <= 13) || code === 0xa0
+  return code < 0x80 ? code === 32 || (code >= 9 && code <= 13) : /\s/.test(String.fromCharCode(code))
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type ChunkFormat, chunkText } from '../../../src/knowledge/text/chunk.ts'
 import { countTokens } from '../../../src/knowledge/text/tokens.ts'
-import { anyText } from './texts.ts'
+import { anyText, processorSeconds } from './texts.ts'
 
 const SMALL = { maxTokens: 32, overlapTokens: 0 }
 const bodies = (text: string, limits = SMALL, format?: ChunkFormat) =>
@@ -40,7 +40,9 @@ describe('whatever the text', () => {
 
   test('the same text gives the same chunks', () => {
     fc.assert(
-      fc.property(anyText, limits, (text, given) => expect(chunkText(text, given)).toEqual(chunkText(text, given))),
+      fc.property(anyText, limits, (text, given) => {
+        expect(chunkText(text, given)).toEqual(chunkText(text, given))
+      }),
     )
   })
 })
@@ -49,19 +51,19 @@ test.each([
   ['no blanks', 'a'.repeat(5_000_000)],
   ['a million newlines', `a${'\n'.repeat(1_000_000)}b`],
   ['nothing but blanks', ' '.repeat(5_000_000)],
-  ['a million short lines', 'a\n'.repeat(1_000_000)],
+  ['short lines', 'a\n'.repeat(300_000)],
   ['a million full stops', '.'.repeat(1_000_000)],
   ['full stops and blanks', `.${' '.repeat(2_000)}a`.repeat(500)],
-  ['half a million headings', '# a\n'.repeat(500_000)],
+  ['headings only', '# a\n'.repeat(200_000)],
   ['a heading of a megabyte', `# ${'a '.repeat(500_000)}`],
-  ['fences only', '```\n'.repeat(300_000)],
+  ['fences only', '```\n'.repeat(200_000)],
   ['Chinese', '漢字仮名交じり文'.repeat(125_000)],
-])('megabytes are cut in seconds: %s', (_, text) => {
-  // Linear work takes up to a second alone and some more on a busy machine; quadratic work takes minutes.
-  const startedAt = performance.now()
-  const chunks = chunkText(text, { maxTokens: 256, overlapTokens: 32 })
-  expect(performance.now() - startedAt).toBeLessThan(15_000)
-  expect(Math.max(0, ...chunks.map((chunk) => chunk.tokens))).toBeLessThanOrEqual(256)
+])('megabytes are cut in linear time: %s', (_, text) => {
+  // Linear work takes a second at most, quadratic work minutes.
+  const seconds = processorSeconds(() => {
+    for (const { tokens } of chunkText(text, { maxTokens: 256, overlapTokens: 32 })) expect(tokens <= 256).toBe(true)
+  })
+  expect(seconds).toBeLessThan(5)
 })
 
 describe('structure', () => {
@@ -101,7 +103,9 @@ describe('structure', () => {
 
   test('fenced code stays whole where it fits', () => {
     const code = '```ts\nconst a = 1\n\nconst b = 2\n```'
-    expect(bodies(`${paragraph('a')} ${paragraph('b')}\n\n${code}\n\n${paragraph('c')}`)).toContain(code)
+    const chunks = bodies(`${paragraph('a')} ${paragraph('b')}\n\n${code}\n\n${paragraph('c')}`)
+    expect(chunks.length).toBeGreaterThan(1)
+    expect(chunks.filter((body) => body.includes(code))).toHaveLength(1)
   })
 
   test('code that does not fit is cut between lines', () => {
