@@ -1,4 +1,4 @@
-import { type ErrorCode, TurboError } from '../base/errors.ts'
+import type { ErrorCode, TurboError } from '../base/errors.ts'
 
 /** What a finished command tells its caller; listed in docs/cli.md and in the help. */
 export const EXIT = {
@@ -39,9 +39,8 @@ export class Interrupted extends Error {
 }
 
 /** The one place where a failure becomes an exit code. */
-export function exitCodeOf(error: unknown): number {
-  if (error instanceof Interrupted) return EXIT.interrupted
-  return error instanceof TurboError ? EXIT_OF[error.code] : EXIT.failure
+export function exitCodeOf(failure: TurboError | Interrupted): number {
+  return failure instanceof Interrupted ? EXIT.interrupted : EXIT_OF[failure.code]
 }
 
 /** `work`, or {@link Interrupted} as soon as `signal` is aborted; what `work` does afterwards is nobody's concern. */

@@ -4,10 +4,13 @@ import { exitCodeOf, Interrupted } from './exit.ts'
 import { printable } from './render/text.ts'
 import type { Style } from './terminal.ts'
 
-/** Any thrown value as the text of standard error: what went wrong, where, and the next step to take. */
-export function renderFailure(error: unknown, style: Style): string {
-  if (error instanceof Interrupted) return 'interrupted'
-  const { message, next, errors = [] } = publicFailure(error)
+/** Why a command ended: what it may show, with the code that decides how the process ends. */
+export type Failure = TurboError | Interrupted
+
+/** The failure as the text of standard error: what went wrong, where, and the next step to take. */
+export function renderFailure(failure: Failure, style: Style): string {
+  if (failure instanceof Interrupted) return 'interrupted'
+  const { message, next, errors = [] } = failure
   const lines = [`${style.red('error:')} ${printable(message)}`]
   // A single wrong field is what the message is about already.
   if (errors.length > 1) {
@@ -18,21 +21,23 @@ export function renderFailure(error: unknown, style: Style): string {
 }
 
 /** The same as one line of JSON, for programs. */
-export function failureJson(error: unknown): string {
-  const exitCode = exitCodeOf(error)
-  if (error instanceof Interrupted) return JSON.stringify({ code: 'interrupted', exit_code: exitCode })
-  const { code, message: detail, next, errors } = publicFailure(error)
+export function failureJson(failure: Failure): string {
+  const exitCode = exitCodeOf(failure)
+  if (failure instanceof Interrupted) return JSON.stringify({ code: 'interrupted', exit_code: exitCode })
+  const { code, message: detail, next, errors } = failure
   return JSON.stringify(toWire({ code, detail, next, errors, exitCode }))
 }
 
-function publicFailure(error: unknown): TurboError {
-  if (error instanceof TurboError) return error
-  const system = error as NodeJS.ErrnoException
+/** Any thrown value as a failure. */
+export function asFailure(error: unknown): Failure {
+  if (error instanceof TurboError || error instanceof Interrupted) return error
+  const { syscall } = error as NodeJS.ErrnoException
   // What the operating system refuses names a path and a reason; anything else is ours to repair.
-  if (error instanceof Error && typeof system.syscall === 'string') {
-    return new TurboError('invalid_input', error.message, { cause: error })
+  if (error instanceof Error && syscall !== undefined) {
+    return new TurboError('invalid_input', error.message, { next: 'Check the path and its permissions.', cause: error })
   }
   return new TurboError('internal', `a bug: ${error instanceof Error ? error.stack : String(error)}`, {
     next: 'Report it with this text and what you did.',
+    cause: error,
   })
 }

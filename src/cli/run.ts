@@ -1,7 +1,7 @@
 import { type Command, CommanderError } from 'commander'
 import { type CommandContext, withContext } from './context.ts'
 import { EXIT, exitCodeOf } from './exit.ts'
-import { failureJson, renderFailure } from './failure.ts'
+import { asFailure, failureJson, renderFailure } from './failure.ts'
 import { buildProgram } from './program.ts'
 import { Terminal } from './terminal.ts'
 
@@ -28,8 +28,9 @@ export async function run(argv: readonly string[]): Promise<number> {
     // Help or the version was asked for and shown.
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok
     const terminal = new Terminal({ json: argv.includes('--json') })
-    terminal.error(terminal.isJson ? failureJson(error) : renderFailure(error, terminal.noteStyle))
-    return exitCodeOf(error)
+    const failure = asFailure(error)
+    terminal.error(terminal.isJson ? failureJson(failure) : renderFailure(failure, terminal.noteStyle))
+    return exitCodeOf(failure)
   }
 }
 

@@ -1,7 +1,6 @@
 import { createColors } from 'picocolors'
 import { describe, expect, test } from 'vitest'
 import { TurboError } from '../../src/base/errors.ts'
-import type { OutputOf } from '../../src/client/index.ts'
 import { exitCodeOf, Interrupted } from '../../src/cli/exit.ts'
 import { asFailure, failureJson, renderFailure } from '../../src/cli/failure.ts'
 import { pace } from '../../src/cli/progress.ts'
@@ -11,6 +10,7 @@ import { renderIngest } from '../../src/cli/render/ingest.ts'
 import { renderItem, renderList } from '../../src/cli/render/items.ts'
 import { renderKeys, renderStats } from '../../src/cli/render/store.ts'
 import { bytes, duration, firstLine, plural, printable, truncate } from '../../src/cli/render/text.ts'
+import type { OutputOf } from '../../src/client/index.ts'
 
 const plain = { style: createColors(false), width: 100 }
 const coloured = { style: createColors(true), width: 100 }
@@ -95,7 +95,9 @@ describe('text', () => {
 
 describe('items', () => {
   test('a list has a line an item, without colours where there is no terminal', () => {
-    const lines = renderList({ items: [item(), item({ id: 12, title: 'Pool size' })], nextCursor: 'abc' }, plain).split('\n')
+    const lines = renderList({ items: [item(), item({ id: 12, title: 'Pool size' })], nextCursor: 'abc' }, plain).split(
+      '\n',
+    )
     expect(lines).toHaveLength(4)
     expect(lines[1]).toBe(' 7  2026-11-20 13:55  fact  shop     The pool holds ten connections.')
     expect(lines[3]).toContain('--cursor abc')
@@ -115,7 +117,9 @@ describe('items', () => {
   })
 
   test('one item shows what is known and leaves out what is not', () => {
-    const shown = renderItem(item({ metadata: { build: 7 } }), plain, [{ at: 'T', kind: 'changed', id: 7, before: { title: 'old' } }])
+    const shown = renderItem(item({ metadata: { build: 7 } }), plain, [
+      { at: 'T', kind: 'changed', id: 7, before: { title: 'old' } },
+    ])
     expect(shown).toContain('metadata    {"build":7}')
     expect(shown).toContain('source      docs/pool.md')
     expect(shown).toContain('T  #7 changed  before: {"title":"old"}')
@@ -258,7 +262,10 @@ describe('failures', () => {
   })
 
   test('a file that is not there is no bug', () => {
-    const thrown = Object.assign(new Error("ENOENT: no such file or directory, open 'x'"), { code: 'ENOENT', syscall: 'open' })
+    const thrown = Object.assign(new Error("ENOENT: no such file or directory, open 'x'"), {
+      code: 'ENOENT',
+      syscall: 'open',
+    })
     const failure = asFailure(thrown)
     expect(renderFailure(failure, plain.style)).toMatch(/^error: ENOENT: no such file or directory, open 'x'\nnext: /)
     expect(exitCodeOf(failure)).toBe(2)

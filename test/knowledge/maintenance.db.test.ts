@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { must } from '../../src/base/assert.ts'
 import { createLog } from '../../src/base/log.ts'
 import { Maintenance } from '../../src/knowledge/background/maintenance.ts'
 import {
@@ -10,9 +11,10 @@ import {
   lexiconDrift,
   rebuildLexicon,
 } from '../../src/knowledge/background/queries.ts'
+import { findActiveSpace, markFinished } from '../../src/knowledge/spaces/queries.ts'
 import { EmbeddingSpaces } from '../../src/knowledge/spaces/spaces.ts'
 import { fakeEmbedder } from '../harness/embedder.ts'
-import { type TestKnowledge, testKnowledge } from '../harness/knowledge.ts'
+import { eventually, type TestKnowledge, testKnowledge } from '../harness/knowledge.ts'
 
 let world: TestKnowledge
 
@@ -112,6 +114,31 @@ describe('the lexicon', () => {
     await countAll()
     expect(await differences()).toEqual([])
     expect(await corpus()).toEqual(await truth())
+  })
+})
+
+describe('an idle store', () => {
+  it('tells nobody that something was written', async () => {
+    await world.addAll('the last write for a while')
+    const house = maintenance()
+    await house.keepHouse()
+    let told = 0
+    const unlisten = await world.db.listen('knowledge_changed', {
+      onNotify: () => {
+        told += 1
+      },
+      onGap: () => undefined,
+    })
+    const space = must(await findActiveSpace(world.db), 'there is a space by now')
+    await house.keepHouse()
+    await house.countLexicon()
+    expect(await markFinished(world.db, space.id, 10)).toBe(0)
+    expect(await closeExpired(world.db, 10)).toBe(0)
+    // Notifications arrive in order: had there been any, they would be here before this one.
+    await world.addAll('one more write')
+    await eventually(() => expect(told).toBeGreaterThan(0))
+    expect(told).toBe(1)
+    await unlisten()
   })
 })
 

@@ -96,7 +96,7 @@ async function logStream(): Promise<DestinationStream | undefined> {
 }
 
 /** Bound to every address, this machine reaches the server by its loopback. */
-function reachableUrl(url: string): string {
+export function reachableUrl(url: string): string {
   return url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:')
 }
 

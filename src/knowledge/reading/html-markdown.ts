@@ -51,7 +51,7 @@ const table: FormatCallback = (element, walk, builder) => {
 function fenced(code: string): string {
   const text = code.replace(/^(?:[ \t]*\n)+/, '').trimEnd()
   if (text === '') return ''
-  const longest = Math.max(2, ...(text.match(/`{3,}/g) ?? []).map((run) => run.length))
+  const longest = (text.match(/`{3,}/g) ?? []).reduce((most, run) => Math.max(most, run.length), 2)
   const fence = '`'.repeat(longest + 1)
   return `${fence}\n${text}\n${fence}`
 }
@@ -92,7 +92,7 @@ export function toMarkdown(html: string): string {
   return convert(html)
     .replace(/[\u00A0\u2007\u202F]/g, ' ')
     .replace(/[\u00AD\u200B\uFEFF]/g, '')
-    .replace(/[ \t]+$/gm, '')
+    .replace(/(?<![ \t])[ \t]+$/gm, '')
     .replace(/\n{3,}/g, '\n\n')
     .trim()
 }

@@ -162,14 +162,17 @@ function lexicalCtes(plan: SearchPlan): SQL {
           (p / (m - n * nullif(ts_rank(lexemes, (select terms${slot} from query)), 0)) - q), 0)`
   })
   const half = (Math.PI * Math.PI) / 12
+  // By the words first, whatever the planner thinks of the scope; in a narrow scope the scope may well come first.
+  const fence = plan.exact ? sql`` : sql`offset 0`
+  const matching = sql`(select * from agent_knowledge where lexemes @@ (select any_of from query) ${fence})`
   return sql`${wordsCte(plan)},
     candidates as (
       select id, importance, lexemes, 1 + ${sql.raw(String(half))} / k as p, ${sql.raw(String(half))} / k as q, 1 + k as m, 10 * k as n
       from (
         select k.id, k.importance, k.lexemes, ${sql.raw(String(2 * half))} * (greatest(0.6,
           ${sql.raw(String(K1 * (1 - B)))} + ${sql.raw(String(K1 * B))} * length(k.lexemes) / (select mean_length from query)) - 0.5) as k
-        from agent_knowledge k
-        where k.lexemes @@ (select any_of from query) and ${inScope(plan.filter)}
+        from ${matching} k
+        where ${inScope(plan.filter)}
         limit ${sql.raw(String(LEXICAL_ROWS_MAX))}
       ) matching
       offset 0
@@ -192,24 +195,33 @@ function denseCtes(plan: SearchPlan): SQL {
   const distance = sql`v.embedding::${type} <=> (select vector from target)`
   const space = sql.raw(String(plan.space.id))
   const depth = sql.raw(String(plan.depth))
-  const arm = (which: SQL) => sql`
-    (select v.item_id, v.chunk_id, k.importance, ${distance} as distance
+  const all = sql`
+    (select v.item_id, v.chunk_id, ${distance} as distance
      from knowledge_vectors v join agent_knowledge k on k.id = v.item_id
-     where v.space_id = ${space} and ${which} and ${inScope(plan.filter)}
+     where v.space_id = ${space} and ${inScope(plan.filter)}
      order by ${distance} limit ${depth})`
-  const arms = plan.exact ? arm(sql`true`) : sql`${arm(sql`v.indexed`)} union all ${arm(sql`not v.indexed`)}`
+  // The scope as a subquery and not as a join: without statistics, as after a bulk load, the planner takes almost
+  // nothing for current, starts from the items and compares every vector.
+  const part = (which: SQL) => sql`
+    (select v.item_id, v.chunk_id, ${distance} as distance
+     from knowledge_vectors v
+     where v.space_id = ${space} and ${which}
+       and (select ${inScope(plan.filter)} from agent_knowledge k where k.id = v.item_id)
+     order by ${distance} limit ${depth})`
+  const arms = plan.exact ? all : sql`${part(sql`v.indexed`)} union all ${part(sql`not v.indexed`)}`
   return sql`
     target as materialized (select ${plan.vector}::${type} as vector),
     nearest as materialized (
-      select item_id, chunk_id, importance, distance from (${arms}) arms
+      select item_id, chunk_id, distance from (${arms}) arms
       order by distance, chunk_id limit ${depth}
     ),
     dense as materialized (
-      select item_id as id, importance, chunk_id, 1 - distance as similarity,
+      select item_id as id, (select importance from agent_knowledge k where k.id = item_id) as importance, chunk_id,
+        1 - distance as similarity,
         row_number() over (order by distance, item_id) as rank,
         (select case when count(*) = ${depth} then 1 - max(distance) else 0 end from nearest) as floor
       from (
-        select distinct on (item_id) item_id, importance, chunk_id, distance
+        select distinct on (item_id) item_id, chunk_id, distance
         from nearest order by item_id, distance, chunk_id
       ) best
     )`

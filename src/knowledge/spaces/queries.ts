@@ -178,17 +178,19 @@ export async function markReady(db: Executor, spaceId: number, itemIds: number[]
         select from knowledge_vectors v where v.chunk_id = c.id and v.space_id = ${spaceId}))`)
 }
 
-/** Pending items that lack nothing: their process died between the last vector and the mark. */
+/**
+ * Pending items that lack nothing become ready: their process died between the last vector and the mark. Looks before
+ * it changes: a statement that changes no row still tells every process that something was written.
+ */
 export async function markFinished(db: Executor, spaceId: number, limit: number): Promise<number> {
-  const rows = await db.query(sql`
-    update agent_knowledge k set embedding_state = 'ready'
-    where k.id in (
-      select p.id from agent_knowledge p where p.embedding_state = 'pending' and not exists (
-        select from knowledge_chunks c where c.item_id = p.id and not exists (
-          select from knowledge_vectors v where v.chunk_id = c.id and v.space_id = ${spaceId}))
-      limit ${limit})
-    returning k.id`)
-  return rows.length
+  const rows = await db.query<{ id: number }>(sql`
+    select p.id from agent_knowledge p where p.embedding_state = 'pending' and not exists (
+      select from knowledge_chunks c where c.item_id = p.id and not exists (
+        select from knowledge_vectors v where v.chunk_id = c.id and v.space_id = ${spaceId}))
+    limit ${limit}`)
+  const ids = rows.map((row) => row.id)
+  if (ids.length > 0) await markReady(db, spaceId, ids, [])
+  return ids.length
 }
 
 /** How many chunks have a vector in the space, and how many there are. */

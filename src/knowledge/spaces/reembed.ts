@@ -49,7 +49,7 @@ export async function reembed(
   log: Log,
   onProgress: (progress: ReembedProgress) => void,
   signal: AbortSignal,
-): Promise<SpaceRow> {
+): Promise<ReembedProgress> {
   const held = await db.tryExclusive('agent-turbo:re-embed', async () => {
     const identity = await embedder.space()
     const space = await db.transaction(async (tx) => {
@@ -59,9 +59,8 @@ export async function reembed(
       await createSpaceIndex(tx, wanted)
       return wanted
     })
-    const switched = async (): Promise<SpaceRow> => {
-      onProgress({ model: space.model, phase: 'switched', ...(await embeddingProgress(db, space.id)) })
-      return { ...space, status: 'active' }
+    const switched = async (): Promise<ReembedProgress> => {
+      return { model: space.model, phase: 'switched', ...(await embeddingProgress(db, space.id)) }
     }
     if (space.status === 'active') return switched()
     await embedAll(db, space, embedder, onProgress, signal)
@@ -79,7 +78,10 @@ export async function reembed(
   return held.value
 }
 
-/** Goes over all chunks until a pass finds none without a vector: items are added meanwhile. */
+/**
+ * Goes over all chunks until a pass finds few without a vector: items are added meanwhile, and the last ones are left to
+ * the backlog, or a busy store would never switch.
+ */
 async function embedAll(
   db: Database,
   space: SpaceRow,
@@ -87,7 +89,7 @@ async function embedAll(
   onProgress: (progress: ReembedProgress) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  for (let stored = 1; stored > 0; ) {
+  for (let stored = CHUNKS_MAX; stored >= CHUNKS_MAX; ) {
     stored = 0
     const { done, total } = await embeddingProgress(db, space.id)
     for (let after: number | null = 0; after !== null; ) {

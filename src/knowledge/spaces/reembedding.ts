@@ -61,9 +61,10 @@ export class Reembedding {
       this.status = { ...progress, error: null }
     }
     try {
-      await reembed(db, embedder, description, log, onProgress, this.#stopping.signal)
+      const switched = await reembed(db, embedder, description, log, onProgress, this.#stopping.signal)
       await this.#spaces.replace(embedder)
       this.#onSwitch()
+      onProgress(switched)
     } catch (error) {
       await embedder.stop()
       if (this.#stopping.signal.aborted) return
