@@ -80,6 +80,7 @@ CREATE TABLE "embedding_spaces" (
 	"prefix_scheme" text DEFAULT 'none' NOT NULL,
 	"status" text DEFAULT 'building' NOT NULL,
 	"embedder" jsonb,
+	"chunk_tokens" integer NOT NULL,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"activated_at" timestamp with time zone,
 	CONSTRAINT "embedding_spaces_status" CHECK (status in ('building', 'active', 'retired')),

@@ -136,6 +136,7 @@ create table embedding_spaces (
   prefix_scheme text default 'none'::text not null,
   status text default 'building'::text not null,
   embedder jsonb,
+  chunk_tokens integer not null,
   created_at timestamp with time zone default now() not null,
   activated_at timestamp with time zone
 );

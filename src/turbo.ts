@@ -76,9 +76,9 @@ async function compose(
   log: Log,
   customEmbedder: Embedder | undefined,
 ): Promise<Turbo> {
-  const { kind, apiKey, ...rest } = config.embedder
-  const embedder: EmbedderConfig | undefined = kind && { kind, apiKey, ...rest }
-  const knowledge = await createKnowledge({ db: store, log, embedder, embedderKey: apiKey, customEmbedder })
+  const { kind, url, apiKey, ...rest } = config.embedder
+  const embedder: EmbedderConfig | undefined = kind && { kind, url, apiKey, ...rest }
+  const knowledge = await createKnowledge({ db: store, log, embedder, embedderAccess: { url, apiKey }, customEmbedder })
   const access = createAccess({ db: store, log })
   const startedAt = performance.now()
   let seen: Pick<Health, 'database' | 'embedder' | 'backlog'> = {
@@ -128,8 +128,7 @@ async function compose(
     stop() {
       stopping ??= (async () => {
         await watch.stop()
-        await knowledge.stop()
-        await store.stop()
+        await knowledge.stop().finally(() => store.stop())
       })()
       return stopping
     },

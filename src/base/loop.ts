@@ -1,4 +1,3 @@
-import { messageOf } from './errors.ts'
 import type { Log } from './log.ts'
 
 /** Longest pause after a step has failed again and again. */
@@ -50,8 +49,7 @@ export function createLoop({ name, idleMs, log, step }: LoopOptions): Loop {
       } catch (error) {
         if (stopping.signal.aborted) return
         failures += 1
-        if (failures === 1)
-          log.warn({ loop: name, error: messageOf(error) }, 'background step failed, will be tried again')
+        if (failures === 1) log.warn({ loop: name, err: error }, 'background step failed, will be tried again')
         // A wake-up must not turn a failing step into a busy loop.
         woken = false
         await pause(Math.min(idleMs * 2 ** failures, PAUSE_MS_MAX) * (0.5 + Math.random() / 2))

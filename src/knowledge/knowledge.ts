@@ -1,3 +1,4 @@
+import { must } from '../base/assert.ts'
 import type { Log } from '../base/log.ts'
 import type { Database } from '../db/executor.ts'
 import { createBacklog } from './background/backlog.ts'
@@ -9,7 +10,7 @@ import { createEmbedder, type Embedder, type EmbedderConfig, withVectorCache } f
 import { createReader, type Reader } from './reading/reader.ts'
 import { query } from './search/query.ts'
 import type { KnowledgeService } from './service.ts'
-import { findActiveSpace, listSpaces, pendingItems } from './spaces/queries.ts'
+import { type EmbedderDescription, findActiveSpace, listSpaces, pendingItems } from './spaces/queries.ts'
 import { Reembedding } from './spaces/reembedding.ts'
 import { EmbeddingSpaces } from './spaces/spaces.ts'
 import { type AddContext, add, addBatch } from './store/add.ts'
@@ -25,8 +26,8 @@ export interface KnowledgeOptions {
   log: Log
   /** How vectors are made; without it, as the store's active space says, or by the built-in embedder. */
   embedder?: EmbedderConfig
-  /** Key for an HTTP embedder that the store itself names. */
-  embedderKey?: string
+  /** The configured key of an HTTP embedder and the URL it belongs to (absent: the kind's own); sent nowhere else. */
+  embedderAccess?: { url?: string; apiKey?: string }
   /** An embedder made elsewhere; wins over `embedder`. */
   customEmbedder?: Embedder
 }
@@ -46,18 +47,34 @@ export interface Knowledge extends KnowledgeService {
 
 /** Composes the verbs of knowledge over one store. Does no I/O until `start`, beyond asking which embedder to make. */
 export async function createKnowledge(options: KnowledgeOptions): Promise<Knowledge> {
-  const parts = assemble(options, options.customEmbedder ?? createEmbedder(await chooseEmbedder(options)))
+  const { customEmbedder, embedder } = options
+  const description = customEmbedder ? null : await describeEmbedder(options)
+  const make = (named: EmbedderDescription) =>
+    withVectorCache(createEmbedder({ ...named, apiKey: keyFor(named, options) }))
+  const chosen =
+    customEmbedder ??
+    createEmbedder(
+      embedder ?? { ...must(description, 'an embedder'), apiKey: keyFor(must(description, 'an embedder'), options) },
+    )
+  const parts = assemble(options, chosen, description, make)
   return { ...lifecycle(parts), ...writing(parts), ...reading(parts), ...figures(parts) }
 }
 
 type Parts = ReturnType<typeof assemble>
 
-function assemble(options: KnowledgeOptions, embedder: Embedder) {
+function assemble(
+  options: KnowledgeOptions,
+  embedder: Embedder,
+  description: EmbedderDescription | null,
+  makeEmbedder: (named: EmbedderDescription) => Embedder,
+) {
   const { db, log } = options
   const reader: Reader = createReader()
   const cache = new AnswerCache<QueryResult>()
   const counters = { exactReruns: 0 }
-  const spaces = new EmbeddingSpaces({ db, embedder: withVectorCache(embedder), log, onReady: () => backlog.wake() })
+  const follow = description && !options.embedder ? makeEmbedder : null
+  const onReady = () => backlog.wake()
+  const spaces = new EmbeddingSpaces({ db, embedder: withVectorCache(embedder), description, follow, log, onReady })
   const wrote = () => {
     cache.invalidate()
     maintenance.wake()
@@ -66,8 +83,8 @@ function assemble(options: KnowledgeOptions, embedder: Embedder) {
   const backlog = createBacklog({ db, spaces, log, onWrite: () => cache.invalidate() })
   const maintenance = new Maintenance({ db, spaces, log, onWrite: () => cache.invalidate() })
   const adding: AddContext = { db, spaces, reader, log, onWrite: wrote }
-  const reembedding = new Reembedding(options, spaces, wrote)
-  return { db, reader, cache, counters, spaces, wrote, backlog, maintenance, adding, reembedding }
+  const reembedding = new Reembedding({ db, log, makeEmbedder }, spaces, wrote)
+  return { db, log, reader, cache, counters, spaces, wrote, backlog, maintenance, adding, reembedding }
 }
 
 function lifecycle(parts: Parts): Pick<Knowledge, 'start' | 'stop'> {
@@ -87,10 +104,12 @@ function lifecycle(parts: Parts): Pick<Knowledge, 'start' | 'stop'> {
       backlog.start()
     },
     async stop() {
-      await reembedding.stop()
-      await Promise.all([backlog.stop(), maintenance.stop()])
-      await unlisten?.()
-      await Promise.all([spaces.stop(), reader.stop()])
+      // Each part is ended whatever became of the others: a database that is away must not keep the process up.
+      const ended = await Promise.allSettled([reembedding.stop(), backlog.stop(), maintenance.stop()])
+      ended.push(...(await Promise.allSettled([unlisten?.(), spaces.stop(), reader.stop()])))
+      for (const { reason } of ended.filter((result) => result.status === 'rejected')) {
+        parts.log.warn({ err: reason }, 'a part did not stop cleanly')
+      }
     },
   }
 }
@@ -166,8 +185,15 @@ function figures(parts: Parts): Pick<Knowledge, 'embeddings' | 'stats' | 'health
   }
 }
 
-async function chooseEmbedder({ db, embedder, embedderKey }: KnowledgeOptions): Promise<EmbedderConfig> {
-  if (embedder) return embedder
-  const pinned = (await findActiveSpace(db))?.embedder
-  return pinned ? { ...(pinned as EmbedderConfig), apiKey: embedderKey } : { kind: 'builtin' }
+/** The configured embedder, else the one that the store was last embedded with, else the built-in one. */
+async function describeEmbedder({ db, embedder }: KnowledgeOptions): Promise<EmbedderDescription> {
+  if (embedder) return { kind: embedder.kind, url: embedder.url, model: embedder.model }
+  return (await findActiveSpace(db))?.embedder ?? { kind: 'builtin' }
+}
+
+/** The configured key where the embedder is the one it was configured for: a URL named by a caller never gets it. */
+function keyFor({ url }: EmbedderDescription, { embedderAccess }: KnowledgeOptions): string | undefined {
+  const own = embedderAccess?.url
+  const same = url === undefined || own === undefined ? url === own : new URL(url).origin === new URL(own).origin
+  return same ? embedderAccess?.apiKey : undefined
 }

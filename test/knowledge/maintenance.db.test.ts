@@ -52,7 +52,14 @@ async function countAll(): Promise<void> {
 
 function maintenance(onWrite = () => undefined): Maintenance {
   const log = createLog({ level: 'silent' })
-  const spaces = new EmbeddingSpaces({ db: world.db, embedder: fakeEmbedder(), log, onReady: () => undefined })
+  const spaces = new EmbeddingSpaces({
+    db: world.db,
+    embedder: fakeEmbedder(),
+    log,
+    onReady: () => undefined,
+    description: null,
+    follow: null,
+  })
   return new Maintenance({ db: world.db, spaces, log, onWrite })
 }
 

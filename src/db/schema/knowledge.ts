@@ -29,6 +29,7 @@ export const embeddingSpaces = pgTable(
     prefixScheme: text().notNull().default('none'),
     status: text().notNull().default('building'),
     embedder: jsonb(),
+    chunkTokens: integer().notNull(),
     createdAt: instant().notNull().defaultNow(),
     activatedAt: instant(),
   },

@@ -13,7 +13,7 @@ const ROLES = new Set(
 
 /** Classes and ids of what surrounds the text on most sites, as whole words between blanks, `-` and `_`. */
 const SURROUNDINGS =
-  /(?:^|[\s_-])(?:nav|navbar|navigation|menu|sidebar|breadcrumbs?|cookies?|consent|gdpr|banner|footer|pagination|pager|share|sharing|social|newsletter|subscribe|advert|adverts|advertisement|ads?|promo|related|skip|skiplink|masthead|toolbar|popup|modal|comments|disqus)(?:$|[\s_-])/i
+  /(?:^|[\s_-])(?:nav|navbar|navheader|navfooter|navigation|menu|sidebar|breadcrumbs?|cookies?|consent|gdpr|banner|footer|pagination|pager|share|sharing|social|newsletter|subscribe|advert|adverts|advertisement|ads?|promo|related|skip|skiplink|masthead|toolbar|popup|modal|comments|disqus)(?:$|[\s_-])/i
 
 /** Elements that may be a block of navigation; a `class="comment"` of highlighted code is none. */
 const BLOCKS = new Set('div section ul ol dl table header form p center'.split(' '))

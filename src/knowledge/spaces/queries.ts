@@ -8,11 +8,19 @@ export interface SpaceRow {
   dimensions: number
   prefixScheme: string
   status: 'building' | 'active' | 'retired'
-  /** How its vectors are made, for servers that are configured for no embedder in particular. */
-  embedder: { kind: string; url?: string; model?: string } | null
+  embedder: EmbedderDescription | null
+  /** Longest passage its vectors stand for, in the chunker's tokens. */
+  chunkTokens: number
 }
 
-const COLUMNS = sql.raw('id, model, dimensions, prefix_scheme, status, embedder')
+/** How a server that is configured for no embedder in particular makes a space's vectors. */
+export interface EmbedderDescription {
+  kind: 'builtin' | 'service' | 'openai' | 'ollama' | 'tei' | 'onnx'
+  url?: string
+  model?: string
+}
+
+const COLUMNS = sql.raw('id, model, dimensions, prefix_scheme, status, embedder, chunk_tokens')
 
 export async function findActiveSpace(db: Executor): Promise<SpaceRow | undefined> {
   const rows = await db.query<SpaceRow>(sql`select ${COLUMNS} from embedding_spaces where status = 'active'`)
@@ -28,37 +36,40 @@ export function listSpaces(db: Executor): Promise<(SpaceRow & { vectors: number;
 }
 
 /** The space's row, made when it is new; several processes may call this at once. A retired space is built again. */
-export async function ensureSpace(db: Executor, identity: EmbeddingSpaceIdentity): Promise<SpaceRow> {
-  const { model, dimensions, prefixScheme } = identity
-  await db.query(sql`
-    insert into embedding_spaces (model, dimensions, prefix_scheme)
-    values (${model}, ${dimensions}, ${prefixScheme}) on conflict do nothing`)
-  await db.query(sql`
-    update embedding_spaces set status = 'building'
-    where model = ${model} and dimensions = ${dimensions} and prefix_scheme = ${prefixScheme} and status = 'retired'`)
-  const rows = await db.query<SpaceRow>(sql`
-    select ${COLUMNS} from embedding_spaces
-    where model = ${model} and dimensions = ${dimensions} and prefix_scheme = ${prefixScheme}`)
-  return rows[0] as SpaceRow
-}
-
-export async function recordEmbedder(
+export async function ensureSpace(
   db: Executor,
-  spaceId: number,
-  embedder: NonNullable<SpaceRow['embedder']>,
-): Promise<void> {
-  await db.query(sql`update embedding_spaces set embedder = ${JSON.stringify(embedder)}::jsonb where id = ${spaceId}`)
+  { model, dimensions, prefixScheme }: EmbeddingSpaceIdentity,
+  chunkTokens: number,
+  embedder: EmbedderDescription | null,
+): Promise<SpaceRow> {
+  const description = embedder && JSON.stringify(embedder)
+  const rows = await db.query<SpaceRow>(sql`
+    insert into embedding_spaces as s (model, dimensions, prefix_scheme, chunk_tokens, embedder)
+    values (${model}, ${dimensions}, ${prefixScheme}, ${chunkTokens}, ${description}::jsonb)
+    on conflict (model, dimensions, prefix_scheme) do update
+      set status = case when s.status = 'retired' then 'building' else s.status end,
+        chunk_tokens = greatest(s.chunk_tokens, excluded.chunk_tokens),
+        embedder = coalesce(excluded.embedder, s.embedder)
+    returning ${COLUMNS}`)
+  return rows[0] as SpaceRow
 }
 
 /**
  * The HNSW graph of one space, over the vectors that the indexer has let in. m = 16 is pgvector's default;
  * ef_construction = 100 is worth its build time from 100,000 vectors on (docs/decisions/004-vectors.md).
  */
-export async function createSpaceIndex(db: Executor, space: SpaceRow): Promise<void> {
+export async function createSpaceIndex(db: Executor, space: SpaceRow, concurrently: boolean): Promise<void> {
   const { id, dimensions } = space
+  const name = `knowledge_vectors_space_${id}`
+  if (concurrently) {
+    // What an interrupted build left behind is never used, and would keep this one from being made.
+    const invalid = await db.query(sql`
+      select 1 from pg_index where indexrelid = to_regclass(${name}) and not indisvalid`)
+    if (invalid.length > 0) await db.query(sql.raw(`drop index concurrently ${name}`))
+  }
   await db.query(
     sql.raw(`
-    create index if not exists knowledge_vectors_space_${id} on knowledge_vectors
+    create index ${concurrently ? 'concurrently' : ''} if not exists ${name} on knowledge_vectors
     using hnsw ((embedding::halfvec(${dimensions})) halfvec_cosine_ops) with (m = 16, ef_construction = 100)
     where space_id = ${id} and indexed`),
   )

@@ -4,14 +4,16 @@ import type { Database } from '../../db/executor.ts'
 import { embedChunks } from '../background/backlog.ts'
 import { countFresh, indexFresh } from '../background/queries.ts'
 import type { Embedder } from '../embedders/port.ts'
+import { chunkTokensOf } from './chunk-limits.ts'
 import {
   chunksToEmbed,
   createSpaceIndex,
+  type EmbedderDescription,
   embeddingProgress,
   ensureSpace,
+  findActiveSpace,
   lockSpaceSwitch,
   markUnembedded,
-  recordEmbedder,
   type SpaceRow,
   switchActive,
 } from './queries.ts'
@@ -28,19 +30,12 @@ export interface ReembedProgress {
   total: number
 }
 
-/** How a server that is configured for no embedder in particular makes this space's vectors. */
-export interface EmbedderDescription {
-  kind: string
-  url?: string
-  model?: string
-}
-
 /**
  * Embeds every chunk into the embedder's space while the active one goes on answering, then switches. What is there
  * already is kept, so it goes on where an earlier run ended.
  *
  * @throws TurboError `conflict` when another process is at it, `embedder_unavailable` when the embedder goes away; the
- * active space is as before then
+ * active space is as before then; `invalid_input` for a model that takes shorter passages than the store is cut into
  */
 export async function reembed(
   db: Database,
@@ -50,15 +45,13 @@ export async function reembed(
   onProgress: (progress: ReembedProgress) => void,
   signal: AbortSignal,
 ): Promise<ReembedProgress> {
-  const held = await db.tryExclusive('agent-turbo:re-embed', async () => {
+  const held = await db.tryExclusive('agent-turbo:re-embed', async (session) => {
     const identity = await embedder.space()
-    const space = await db.transaction(async (tx) => {
-      await lockSpaceSwitch(tx)
-      const wanted = await ensureSpace(tx, identity)
-      await recordEmbedder(tx, wanted.id, description)
-      await createSpaceIndex(tx, wanted)
-      return wanted
-    })
+    const chunkTokens = chunkTokensOf(embedder)
+    const active = await findActiveSpace(db)
+    if (active && active.chunkTokens > chunkTokens) throw tooSmall(active, identity.model, chunkTokens)
+    const space = await ensureSpace(db, identity, chunkTokens, description)
+    await createSpaceIndex(session, space, db.engine === 'postgres')
     const switched = async (): Promise<ReembedProgress> => {
       return { model: space.model, phase: 'switched', ...(await embeddingProgress(db, space.id)) }
     }
@@ -76,6 +69,15 @@ export async function reembed(
   })
   if (!held) throw new TurboError('conflict', 'another process is re-embedding', { next: 'Wait for it to end.' })
   return held.value
+}
+
+/** A model cuts off what is longer than it takes without saying so: the ends of passages would not be found. */
+function tooSmall(active: SpaceRow, model: string, chunkTokens: number): TurboError {
+  return new TurboError(
+    'invalid_input',
+    `the store is cut into passages of up to ${active.chunkTokens} tokens, ${model} takes ${chunkTokens}`,
+    { next: 'Export the store and import it into a new one that starts with this model.' },
+  )
 }
 
 /**

@@ -1,16 +1,17 @@
 import { TurboError } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import type { Database } from '../../db/executor.ts'
-import { createEmbedder, type Embedder, type EmbedderConfig, withVectorCache } from '../embedders/index.ts'
+import type { Embedder } from '../embedders/index.ts'
 import type { ReembedStatus } from '../service.ts'
+import type { EmbedderDescription } from './queries.ts'
 import { reembed } from './reembed.ts'
 import type { EmbeddingSpaces } from './spaces.ts'
 
 export interface ReembeddingOptions {
   db: Database
   log: Log
-  /** Key for an HTTP embedder. */
-  embedderKey?: string
+  /** Makes the embedder that a caller names, with the key only where it belongs. */
+  makeEmbedder: (description: EmbedderDescription) => Embedder
 }
 
 /** One change of model at a time, in the background of this process. */
@@ -30,16 +31,16 @@ export class Reembedding {
   }
 
   /** Checks that the embedder answers, then goes on in the background; {@link status} tells how far. */
-  async begin({ kind, model, url }: Omit<EmbedderConfig, 'apiKey'>): Promise<{ started: true; model: string }> {
+  async begin(description: EmbedderDescription): Promise<{ started: true; model: string }> {
     if (this.#taken) {
       throw new TurboError('conflict', 'the store is being re-embedded already', { next: 'Wait for it to end.' })
     }
-    const embedder = withVectorCache(createEmbedder({ kind, model, url, apiKey: this.#options.embedderKey }))
+    const embedder = this.#options.makeEmbedder(description)
     this.#taken = true
     try {
       const identity = await embedder.space()
       this.status = { model: identity.model, phase: 'embedding', done: 0, total: 0, error: null }
-      this.#running = this.#run(embedder, { kind, model, url }).finally(() => {
+      this.#running = this.#run(embedder, description).finally(() => {
         this.#taken = false
       })
       return { started: true, model: identity.model }
@@ -55,7 +56,7 @@ export class Reembedding {
     await this.#running
   }
 
-  async #run(embedder: Embedder, description: { kind: string; model?: string; url?: string }): Promise<void> {
+  async #run(embedder: Embedder, description: EmbedderDescription): Promise<void> {
     const { db, log } = this.#options
     const onProgress = (progress: Omit<ReembedStatus, 'error'>) => {
       this.status = { ...progress, error: null }

@@ -2,9 +2,12 @@ import { isTurboError, TurboError } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import { createLoop, type Loop } from '../../base/loop.ts'
 import type { Database } from '../../db/executor.ts'
+import { sameModel } from '../embedders/models.ts'
 import type { Embedder, EmbedderHealth, EmbeddingSpaceIdentity, EmbedKind } from '../embedders/port.ts'
+import { chunkTokensOf } from './chunk-limits.ts'
 import {
   createSpaceIndex,
+  type EmbedderDescription,
   ensureSpace,
   findActiveSpace,
   lockSpaceSwitch,
@@ -14,8 +17,8 @@ import {
 
 /** Pause between attempts to reach an embedder that is away, and between looks whether another space is active. */
 const PROBE_MS = 1_000
-/** A passage longer than this is about too much for one vector, whatever the model allows. */
-const CHUNK_TOKENS_MAX = 384
+/** Batches in a row that outlast their callers before the embedder counts as lost. */
+const TIMEOUTS_MAX = 2
 
 export type SpaceProblem = 'embedder_unavailable' | 'space_mismatch' | 'starting'
 
@@ -27,6 +30,13 @@ export type SpaceState =
 export interface EmbeddingSpacesOptions {
   db: Database
   embedder: Embedder
+  /** How `embedder` was made, to be recorded with the space; null for one made elsewhere. */
+  description: EmbedderDescription | null
+  /**
+   * Makes the embedder that another process has switched the store to; null where the configuration names one, which
+   * then stays.
+   */
+  follow: ((description: EmbedderDescription) => Embedder) | null
   log: Log
   /** Called when the space becomes usable, so that the backlog goes on. */
   onReady: () => void
@@ -42,6 +52,7 @@ export class EmbeddingSpaces {
   #embedder: Embedder
   #state: SpaceState = { ready: false, space: null, problem: 'starting', detail: 'the embedder has not answered yet' }
   #refreshing: Promise<SpaceState> | undefined
+  #timeouts = 0
 
   constructor(options: EmbeddingSpacesOptions) {
     this.#options = options
@@ -52,9 +63,9 @@ export class EmbeddingSpaces {
       log: options.log,
       step: async () => {
         const state = this.#state
-        const active = state.ready ? await findActiveSpace(options.db) : undefined
-        // Another process may have switched to another space: this one must not go on with the one before.
-        if (!state.ready || active?.id !== state.space.id) await this.refresh()
+        // An embedder that answers, but for another space, need not be asked again until the store has changed.
+        const settled = state.ready || state.problem === 'space_mismatch'
+        if (!settled || (await findActiveSpace(options.db))?.id !== state.space?.id) await this.refresh()
         return false
       },
     })
@@ -74,9 +85,8 @@ export class EmbeddingSpaces {
 
   /** What the chunker may make: within the active model's limit, with an eighth of it shared between neighbours. */
   chunkLimits(): { maxTokens: number; overlapTokens: number } {
-    const { maxTokens } = this.#embedder.traits
-    const bounded = Math.min(maxTokens, CHUNK_TOKENS_MAX)
-    return { maxTokens: bounded, overlapTokens: bounded >> 3 }
+    const maxTokens = chunkTokensOf(this.#embedder)
+    return { maxTokens, overlapTokens: maxTokens >> 3 }
   }
 
   async stop(): Promise<void> {
@@ -133,13 +143,16 @@ export class EmbeddingSpaces {
       throw new TurboError(code, state.detail, { next: 'Ask by words (mode text), or see `agent-turbo doctor`.' })
     }
     try {
-      return { space: state.space, vectors: await state.embedder.embed(texts, kind, deadline) }
+      const vectors = await state.embedder.embed(texts, kind, deadline)
+      this.#timeouts = 0
+      return { space: state.space, vectors }
     } catch (error) {
       // Replaced meanwhile: the one that is in use now answers.
       if (this.#state !== state && this.#state.ready) return this.embed(texts, kind, timeoutMs)
       if (isTurboError(error, 'invalid_input')) throw error
-      // A long batch may well outlast its caller's patience; a question that does means the embedder hangs.
-      if (deadline.aborted && kind === 'document') throw new TurboError('timeout', 'embedding took too long')
+      // A long batch may well outlast its caller's patience; a question that does means that the embedder hangs.
+      if (deadline.aborted) this.#timeouts += kind === 'document' ? 1 : TIMEOUTS_MAX
+      if (deadline.aborted && this.#timeouts < TIMEOUTS_MAX) throw new TurboError('timeout', 'embedding took too long')
       throw this.lost(state, error)
     }
   }
@@ -171,8 +184,9 @@ export class EmbeddingSpaces {
   async #look(): Promise<SpaceState> {
     const { db, log, onReady } = this.#options
     const before = this.#state
-    const embedder = this.#embedder
     const pinned = (await findActiveSpace(db)) ?? null
+    await this.#followTo(pinned)
+    const embedder = this.#embedder
     const health = await embedder.health()
     if (!health.reachable) {
       return this.#unusable(pinned, 'embedder_unavailable', health.detail ?? `${embedder.name} cannot be reached`)
@@ -181,7 +195,7 @@ export class EmbeddingSpaces {
       const wanted = await embedder.space()
       const active = pinned ?? (await this.#pin(wanted))
       if (!isSameSpace(active, wanted)) {
-        const detail = `the store holds vectors of ${active.model} (${active.dimensions} dimensions), this server is set to ${wanted.model} (${wanted.dimensions} dimensions)`
+        const detail = `the store holds vectors of ${active.model} (${active.dimensions} dimensions), this server is set to ${wanted.model} (${wanted.dimensions} dimensions): set AGENT_TURBO_EMBEDDER to the store's model, or change the store with \`agent-turbo embeddings use\``
         return this.#unusable(active, 'space_mismatch', detail)
       }
       this.#state = { ready: true, space: active, embedder }
@@ -197,14 +211,25 @@ export class EmbeddingSpaces {
     return this.#state
   }
 
+  /** Where no embedder is configured, the one that the store was switched to is taken into use. */
+  async #followTo(pinned: SpaceRow | null): Promise<void> {
+    const { follow } = this.#options
+    const known = this.#state.space
+    if (!follow || !pinned?.embedder || !known || known.id === pinned.id) return
+    const previous = this.#embedder
+    this.#embedder = follow(pinned.embedder)
+    await previous.stop()
+  }
+
   /** Makes the first embedder's space the store's; the space of whoever was first is returned. */
   #pin(identity: EmbeddingSpaceIdentity): Promise<SpaceRow> {
     return this.#options.db.transaction(async (tx) => {
       await lockSpaceSwitch(tx)
       const active = await findActiveSpace(tx)
       if (active) return active
-      const space = await ensureSpace(tx, identity)
-      await createSpaceIndex(tx, space)
+      const { embedder, description } = this.#options
+      const space = await ensureSpace(tx, identity, chunkTokensOf(embedder), description)
+      await createSpaceIndex(tx, space, false)
       await switchActive(tx, space.id)
       return space
     })
@@ -220,5 +245,5 @@ export class EmbeddingSpaces {
 
 /** True when vectors of both may be compared. */
 export function isSameSpace(a: EmbeddingSpaceIdentity, b: EmbeddingSpaceIdentity): boolean {
-  return a.model === b.model && a.dimensions === b.dimensions && a.prefixScheme === b.prefixScheme
+  return sameModel(a.model, b.model) && a.dimensions === b.dimensions && a.prefixScheme === b.prefixScheme
 }
