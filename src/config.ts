@@ -123,7 +123,7 @@ function arrange(s: z.output<typeof settings>, dataDir: string) {
       host: s.AGENT_TURBO_HOST,
       /** 0 lets the system choose a free one. */
       port: s.AGENT_TURBO_PORT,
-      /** Host names, beside the loopback's own, under which a proxy reaches this server. */
+      /** Host names, beside the loopback's own, under which a proxy reaches this server; callers on it need keys then. */
       allowedHosts: s.AGENT_TURBO_ALLOWED_HOSTS,
       /** Requests a minute and API key; 0 lifts the limit. */
       rateLimitPerMinute: s.AGENT_TURBO_RATE_LIMIT,

@@ -61,7 +61,10 @@ export async function createTurbo(
   config: Pick<Config, 'database' | 'embedder'> = loadConfig(),
   { log = createLog({ level: 'warn' }), embedder }: TurboOptions = {},
 ): Promise<Turbo> {
-  const store = await openDatabase({ ...config.database, log: (event, facts) => log.info(facts, event) })
+  const store = await openDatabase({
+    ...config.database,
+    log: (event, facts, level = 'info') => log[level](facts, event),
+  })
   try {
     return await compose(store, config, log, embedder)
   } catch (error) {

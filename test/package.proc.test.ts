@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -23,6 +23,7 @@ const installMs = 300_000
 
 const folder = mkdtempSync(join(tmpdir(), 'agent-turbo-package-'))
 const home = join(folder, 'home')
+const copy = join(folder, 'copy')
 const isSetting = (name: string) => /^(?:AGENT_TURBO_|DATABASE_URL)/.test(name)
 const env = {
   ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !isSetting(name))),
@@ -39,7 +40,6 @@ async function run(cwd: string, program: string, ...args: string[]): Promise<str
 const agentTurbo = (...args: string[]) => run(home, join(home, 'node_modules', '.bin', 'agent-turbo'), ...args)
 
 beforeAll(async () => {
-  const copy = join(folder, 'copy')
   mkdirSync(home)
   for (const name of ingredients) cpSync(join(repository, name), join(copy, name), { recursive: true })
   symlinkSync(join(repository, 'node_modules'), join(copy, 'node_modules'))
@@ -56,6 +56,10 @@ test('the package holds what runs, and nothing else', () => {
   const allowed =
     /^(?:dist\/.*\.(?:js|d\.ts)|drizzle\/[\w-]+\.sql|drizzle\/meta\/_journal\.json|[A-Z]+(?:\.md)?|package\.json)$/
   expect(packed.filter((path) => !allowed.test(path))).toEqual([])
+})
+
+test('the binary of a clone can be run without being installed', () => {
+  expect(statSync(join(copy, 'dist/cli/main.js')).mode & 0o111).toBe(0o111)
 })
 
 test('the installed binary tells its version', async () => {

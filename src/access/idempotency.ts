@@ -26,7 +26,8 @@ const TAKE_ATTEMPTS_MAX = 3
 /**
  * Requests that carry an Idempotency-Key. The row is taken before the work begins and holds the answer afterwards:
  *
- * - the same key and input again: the stored answer, for 24 hours;
+ * - the same key and input again: the stored answer, for 24 hours; where it held stored text (`reread`), the same status
+ *   with what is there now, or the error of reading it, such as `not_found` after an erase;
  * - the same key while the first is at work: `conflict`;
  * - the same key, another input: `idempotency_key_reused`;
  * - work that failed has had no effect (verbs are transactions), so its row is removed and a retry runs.
@@ -49,7 +50,7 @@ export class Idempotency {
 
   /** Runs `work` once for all requests with this key, and answers each of them with its answer. */
   async once(request: RepeatableRequest, work: () => Promise<Answer>): Promise<Answer & { replayed: boolean }> {
-    await this.#sweepWhenDue()
+    await this.sweep()
     const attempt: Attempt = {
       principal: request.principal.id,
       operation: request.operation,
@@ -57,13 +58,14 @@ export class Idempotency {
       fingerprint: createHash('sha256').update(JSON.stringify(request.input)).digest('hex'),
       owner: randomUUID(),
     }
-    const stored = await this.#takeOrRead(attempt)
+    const stored = await this.#takeOrRead(attempt, request.reread)
     if (stored !== null) return { ...stored, replayed: true }
-    return { ...(await this.#run(attempt, work)), replayed: false }
+    const answer = await this.#run(attempt, work, request.reread === undefined)
+    return { ...answer, replayed: false }
   }
 
   /** Null when the row is ours; else the answer that is already there. */
-  async #takeOrRead(attempt: Attempt): Promise<Answer | null> {
+  async #takeOrRead(attempt: Attempt, reread: RepeatableRequest['reread']): Promise<Answer | null> {
     for (let i = 0; i < TAKE_ATTEMPTS_MAX; i++) {
       const taken = await takeAttempt(this.#db, attempt, { lockSeconds: LOCK_SECONDS, keepSeconds: KEEP_SECONDS })
       if (taken.length > 0) return null
@@ -71,13 +73,14 @@ export class Idempotency {
       if (row === undefined) continue
       if (row.fingerprint !== attempt.fingerprint) throw reused()
       if (row.status === null) throw inFlight()
+      if (reread !== undefined) return { status: row.status, body: await reread() }
       if (row.body === null) throw tooLargeToReplay(row.status)
       return { status: row.status, body: row.body }
     }
     throw inFlight()
   }
 
-  async #run(attempt: Attempt, work: () => Promise<Answer>): Promise<Answer> {
+  async #run(attempt: Attempt, work: () => Promise<Answer>, keepsBody: boolean): Promise<Answer> {
     const timer = setInterval(() => {
       // Should this fail, the lock runs out and a retry may run the verb again, which is harmless by the rule above.
       prolongAttempt(this.#db, attempt, LOCK_SECONDS).catch((error: unknown) => this.#warn('prolong', error))
@@ -92,13 +95,14 @@ export class Idempotency {
     } finally {
       clearInterval(timer)
     }
-    const body = answer.body.length > BODY_CHARS_MAX ? null : answer.body
+    const body = keepsBody && answer.body.length <= BODY_CHARS_MAX ? answer.body : null
     // The effect is there: the caller gets the answer even when it cannot be kept for a retry.
     await storeAnswer(this.#db, attempt, answer.status, body).catch((failure: unknown) => this.#warn('store', failure))
     return answer
   }
 
-  async #sweepWhenDue(): Promise<void> {
+  /** Removes expired rows, once a minute at most and a bounded number at a time; does nothing when called sooner. */
+  async sweep(): Promise<void> {
     if (this.#now() - this.#sweptAtMs < SWEEP_EVERY_MS) return
     this.#sweptAtMs = this.#now()
     await deleteExpiredAttempts(this.#db, SWEPT_ROWS_MAX)

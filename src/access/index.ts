@@ -37,6 +37,8 @@ export interface AccessService {
    * @throws TurboError `conflict` while the first is at work, `idempotency_key_reused` with another input; what `work` throws.
    */
   once(request: RepeatableRequest, work: () => Promise<Answer>): Promise<Answer & { replayed: boolean }>
+  /** Removes expired answers, once a minute at most; to be called again and again, also while no request comes. */
+  sweepIdempotency(): Promise<void>
 }
 
 export interface AccessDependencies {
@@ -56,5 +58,6 @@ export function createAccess({ db, log, now = Date.now }: AccessDependencies): A
     hasKeys: () => keys.exist(),
     verifyKey: (key) => keys.verify(key),
     once: (request, work) => idempotency.once(request, work),
+    sweepIdempotency: () => idempotency.sweep(),
   }
 }

@@ -51,6 +51,8 @@ export class Keys {
   readonly #now: () => number
   /** By hash, oldest first; dropped at any time without harm. */
   readonly #trusted = new Map<string, { principal: Principal; untilMs: number }>()
+  /** A verification that began before the last one may have read a key as it was before. */
+  #revocations = 0
 
   constructor(db: Executor, now: () => number) {
     this.#db = db
@@ -74,11 +76,16 @@ export class Keys {
   }
 
   async revoke(id: number): Promise<{ id: number; revoked: true }> {
-    const [row] = await revokeKey(this.#db, id)
-    if (row === undefined)
-      throw new TurboError('not_found', `no API key has the id ${id}`, { next: 'List the keys to see their ids.' })
-    this.#trusted.clear()
-    return { id, revoked: true }
+    try {
+      const [row] = await revokeKey(this.#db, id)
+      if (row === undefined)
+        throw new TurboError('not_found', `no API key has the id ${id}`, { next: 'List the keys to see their ids.' })
+      return { id, revoked: true }
+    } finally {
+      // Also when it failed: a statement whose answer was lost may have had its effect.
+      this.#revocations++
+      this.#trusted.clear()
+    }
   }
 
   async exist(): Promise<boolean> {
@@ -91,6 +98,7 @@ export class Keys {
     const hash = hashOf(key)
     const trusted = this.#trusted.get(hash)
     if (trusted !== undefined && trusted.untilMs > this.#now()) return trusted.principal
+    const revocations = this.#revocations
     const [row] = await selectUsableKey(this.#db, hash)
     if (row === undefined) {
       this.#trusted.delete(hash)
@@ -98,7 +106,7 @@ export class Keys {
     }
     if (row.useIsStale) await noteKeyUse(this.#db, row.id)
     const principal: Principal = { id: `key:${row.id}`, scopes: row.scopes }
-    this.#trust(hash, principal)
+    if (revocations === this.#revocations) this.#trust(hash, principal)
     return principal
   }
 

@@ -39,6 +39,11 @@ export interface RepeatableRequest {
   key: string
   /** The whole input; the same key with another input is refused. */
   input: unknown
+  /**
+   * For an answer that holds stored text: its body is not kept, so that erasing the text leaves no copy here, and a
+   * repetition is answered with what this reads then.
+   */
+  reread?: () => Promise<string>
 }
 
 /** The answer of a request, as it is replayed: an HTTP status and JSON text. */

@@ -17,6 +17,7 @@ export const routes: Routes = {
   eraseKnowledge: { method: 'DELETE', path: '/v1/knowledge/{id}' },
   getStats: { method: 'GET', path: '/v1/stats' },
   ingestDocuments: { method: 'POST', path: '/v1/documents' },
+  listDocuments: { method: 'GET', path: '/v1/documents' },
   listDocumentationSources: { method: 'GET', path: '/v1/documents/sources' },
   expireVanishedDocuments: { method: 'POST', path: '/v1/documents/expire' },
   getEmbeddings: { method: 'GET', path: '/v1/embeddings' },

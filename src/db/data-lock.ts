@@ -12,7 +12,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { TurboError } from '../base/errors.ts'
-import { processStart, thisPlace } from './process-identity.ts'
+import { isEarlierBoot, isSamePlace, type Place, processStart, thisPlace } from './process-identity.ts'
 
 /** How often an owner shows to other hosts that it lives, and the silence after which they take it for dead. */
 const heartbeatMs = 5_000
@@ -32,7 +32,7 @@ export interface LockOwner {
 
 interface LockRecord extends LockOwner {
   /** Where `pid` means something, and when that process started: together they name one process for ever. */
-  place: string
+  place: Place
   processStart: string | null
   /** Given up in order; the file stays so that the numbers go on. */
   released: boolean
@@ -166,7 +166,9 @@ function newestLock(folder: string): Lock | null {
 
 function isHeld(folder: string, { number, record }: Lock): boolean {
   if (record.released) return false
-  if (record.place === thisPlace()) return processStart(record.pid) === record.processStart
+  const here = thisPlace()
+  if (isSamePlace(record.place, here)) return processStart(record.pid) === record.processStart
+  if (isEarlierBoot(record.place, here)) return false
   // Another host or container shares the folder: its process cannot be looked at, only whether it shows signs of life.
   return fileClockNow(folder) - modifiedMs(lockPath(folder, number)) < silenceMs
 }
@@ -194,7 +196,7 @@ function ownRecord(): LockRecord {
   const place = thisPlace()
   return {
     pid: process.pid,
-    hostname: place.split(' ')[0] ?? '',
+    hostname: place.hostname,
     url: null,
     since: new Date().toISOString(),
     place,
@@ -231,7 +233,7 @@ function removeBelow(folder: string, number: number): void {
 
 function locked(folder: string, owner: LockRecord): TurboError {
   const server = owner.url === null ? '' : `, which serves ${owner.url}`
-  const elsewhere = owner.place === thisPlace() ? '' : ` on ${owner.hostname}`
+  const elsewhere = isSamePlace(owner.place, thisPlace()) ? '' : ` on ${owner.hostname}`
   const next =
     owner.url === null
       ? `Wait for process ${owner.pid} to end, or set AGENT_TURBO_DATA to another folder.`

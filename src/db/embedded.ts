@@ -6,7 +6,7 @@ import pg from 'pg'
 import { TurboError } from '../base/errors.ts'
 import { DataLock } from './data-lock.ts'
 import { stopped } from './errors.ts'
-import type { Database, Executor, ListenHandlers } from './executor.ts'
+import type { Database, DatabaseLog, Executor, ListenHandlers } from './executor.ts'
 import { Lane } from './lane.ts'
 import { PgliteStream } from './pglite-stream.ts'
 import { runTransaction, Session } from './session.ts'
@@ -22,7 +22,7 @@ const openMs = 120_000
 export interface EmbeddedOptions {
   dataDir: string
   statementTimeoutMs: number
-  log: (event: string, facts: Record<string, unknown>) => void
+  log: DatabaseLog
 }
 
 /**
@@ -115,16 +115,14 @@ export class EmbeddedDatabase implements Database {
         await this.#session?.client.end()
       })
       // The turn did not come: the statement that holds the lane ends with the thread.
-      .catch(() => {
-        this.#stream?.destroy()
-      })
+      .catch(() => this.#endThread())
       .finally(() => this.#lock.release())
     return this.#stopped
   }
 
   /** Another host took the folder while this process did not run. Closing in order would write into its data. */
   #lost(): void {
-    this.#options.log('data folder lost to another host', { dataDir: this.#options.dataDir })
+    this.#options.log('data folder lost to another host', { dataDir: this.#options.dataDir }, 'warn')
     this.#stream?.destroy()
     this.#stopped ??= Promise.resolve()
   }
@@ -154,7 +152,7 @@ export class EmbeddedDatabase implements Database {
     const again = this.#session !== null
     const session = await this.#connect(this.#directory)
     this.#session = session
-    if (again) this.#options.log('embedded store opened again', {})
+    if (again) this.#options.log('embedded store opened again', {}, 'warn')
     session.client.on('notification', ({ channel, payload = '' }) => {
       for (const handlers of this.#handlers.get(channel) ?? []) handlers.onNotify(payload)
     })
@@ -171,7 +169,14 @@ export class EmbeddedDatabase implements Database {
     for (const set of this.#handlers.values()) for (const handlers of set) message(handlers)
   }
 
+  /** Ends the thread there is, if any, and waits until it is gone: two engines in one folder would destroy its data. */
+  async #endThread(): Promise<void> {
+    this.#stream?.destroy()
+    await this.#stream?.exited
+  }
+
   async #connect(directory: string): Promise<Session> {
+    await this.#endThread()
     const stream = new PgliteStream(directory)
     this.#stream = stream
     const client = new pg.Client({

@@ -38,3 +38,9 @@ export interface ListenHandlers {
   /** False while the connection is down, so that caches shorten their trust. */
   onState?(connected: boolean): void
 }
+
+/**
+ * Takes what happens to the store beside its answers; facts never hold values or secrets. `level` is `warn` where
+ * something was lost, else `info`, the default.
+ */
+export type DatabaseLog = (event: string, facts: Record<string, unknown>, level?: 'info' | 'warn') => void

@@ -1,6 +1,6 @@
 import { must } from '../base/assert.ts'
 import { EmbeddedDatabase } from './embedded.ts'
-import type { Database } from './executor.ts'
+import type { Database, DatabaseLog } from './executor.ts'
 import { packagedMigrations } from './journal.ts'
 import { migrate } from './migrate.ts'
 import { PostgresDatabase } from './postgres.ts'
@@ -26,8 +26,8 @@ export interface DatabaseConfig {
   poolMax?: number
   /** Milliseconds a statement may take; default 30,000. */
   statementTimeoutMs?: number
-  /** Told of hosts chosen and lost, migrations and reopenings; facts never hold values or secrets. */
-  log?: (event: string, facts: Record<string, unknown>) => void
+  /** Told of hosts chosen and lost, migrations and reopenings. */
+  log?: DatabaseLog
   /** Another migrations folder than the packaged one, for tests. */
   migrationsFolder?: string
 }

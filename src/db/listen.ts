@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { assert } from '../base/assert.ts'
 import { messageOf } from '../base/errors.ts'
 import { unavailable } from './errors.ts'
-import type { ListenHandlers } from './executor.ts'
+import type { DatabaseLog, ListenHandlers } from './executor.ts'
 import { Lane } from './lane.ts'
 import type { Session } from './session.ts'
 
@@ -19,7 +19,7 @@ const selfTestMs = 5_000
  */
 export class Listener {
   readonly #connect: () => Promise<Session>
-  readonly #log: (event: string, facts: Record<string, unknown>) => void
+  readonly #log: DatabaseLog
   readonly #handlers = new Map<string, Set<ListenHandlers>>()
   readonly #selfChannel = `agent_turbo_self_${randomBytes(6).toString('hex')}`
   readonly #abort = new AbortController()
@@ -29,7 +29,7 @@ export class Listener {
   #connecting: Promise<void> | null = null
   #onSelfTest: (() => void) | null = null
 
-  constructor(connect: () => Promise<Session>, log: (event: string, facts: Record<string, unknown>) => void) {
+  constructor(connect: () => Promise<Session>, log: DatabaseLog) {
     this.#connect = connect
     this.#log = log
   }
@@ -112,7 +112,7 @@ export class Listener {
     if (this.#session !== session) return
     this.#session = null
     if (this.#abort.signal.aborted) return
-    this.#log('notifications lost', {})
+    this.#log('notifications lost', {}, 'warn')
     for (const handlers of this.#everyone()) handlers.onState?.(false)
     this.#connecting ??= this.#reconnect().finally(() => {
       this.#connecting = null
@@ -129,7 +129,7 @@ export class Listener {
         await this.#open()
         break
       } catch (error) {
-        this.#log('notifications still down', { reason: messageOf(error) })
+        this.#log('notifications still down', { reason: messageOf(error) }, 'warn')
       }
     }
     for (const handlers of this.#everyone()) {

@@ -8,6 +8,8 @@ import type { FromThread, PgliteThreadData, ToThread } from './pglite-thread.ts'
  * in order; destroying it ends the thread at once, which PostgreSQL survives like any crash.
  */
 export class PgliteStream extends Duplex {
+  /** Settles when the thread is gone and touches the data directory no more. Never rejects. */
+  readonly exited: Promise<void>
   readonly #worker: Worker
   #ended = false
 
@@ -17,9 +19,12 @@ export class PgliteStream extends Duplex {
     this.#worker = startThread(import.meta.url, './pglite-thread', { workerData: data })
     this.#worker.on('message', (message: FromThread) => this.#receive(message))
     this.#worker.on('error', (error) => this.destroy(error))
-    this.#worker.on('exit', () => {
-      this.#ended = true
-      this.destroy()
+    this.exited = new Promise((resolve) => {
+      this.#worker.on('exit', () => {
+        this.#ended = true
+        this.destroy()
+        resolve()
+      })
     })
   }
 

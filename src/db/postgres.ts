@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import pg from 'pg'
 import { failureOf, isState, sqlstates, stopped, toTurboError, unavailable } from './errors.ts'
-import type { Database, Executor, ListenHandlers } from './executor.ts'
+import type { Database, DatabaseLog, Executor, ListenHandlers } from './executor.ts'
 import { type Endpoint, parseDatabaseUrl, readOnlyExpression, WritableHost } from './hosts.ts'
 import { Listener } from './listen.ts'
 import { runTransaction, Session } from './session.ts'
@@ -25,7 +25,7 @@ export interface PostgresOptions {
   poolMin: number
   poolMax: number
   statementTimeoutMs: number
-  log: (event: string, facts: Record<string, unknown>) => void
+  log: DatabaseLog
 }
 
 /** The connections to the host chosen as writable; replaced as a whole when another host takes over. */
@@ -201,7 +201,7 @@ export class PostgresDatabase implements Database {
       max: poolMax,
       idleTimeoutMillis: idleConnectionMs,
       maxLifetimeSeconds: connectionLifetimeSeconds,
-      onConnect: (client) => this.#prepareConnection(client),
+      onConnect: (client) => this.#prepareConnection(client as pg.ClientBase & { end(): unknown }),
     })
     const host: HostPool = { endpoint, pool, open: 0 }
     pool.on('connect', (client) => {
@@ -210,7 +210,9 @@ export class PostgresDatabase implements Database {
       client.on('error', () => undefined)
     })
     pool.on('remove', () => host.open--)
-    pool.on('error', (error) => log('idle database connection lost', { host: endpoint.label, ...failureOf(error) }))
+    pool.on('error', (error) =>
+      log('idle database connection lost', { host: endpoint.label, ...failureOf(error) }, 'warn'),
+    )
     return host
   }
 
@@ -224,9 +226,12 @@ export class PostgresDatabase implements Database {
     }
   }
 
-  async #prepareConnection(client: pg.ClientBase): Promise<void> {
+  async #prepareConnection(client: pg.ClientBase & { end(): unknown }): Promise<void> {
     const text = connectionSettings(this.#options.statementTimeoutMs, `${readOnlyExpression} as read_only`)
-    const { rows } = await client.query(text)
+    // A server that logs in and then hangs: ending a client that waits for an answer cuts its connection at once, which
+    // fails the statement.
+    const timer = setTimeout(() => client.end(), connectMs)
+    const { rows } = await client.query(text).finally(() => clearTimeout(timer))
     if (rows[0]?.read_only === true) throw new ReadOnlyHostError('the host has become read-only')
   }
 
@@ -251,7 +256,7 @@ export class PostgresDatabase implements Database {
     this.#isHostSure = false
     this.#retire(host)
     this.#hosts.drop(host.endpoint)
-    this.#options.log('database host left', { host: host.endpoint.label })
+    this.#options.log('database host left', { host: host.endpoint.label }, 'warn')
   }
 
   #retire(host: HostPool): void {

@@ -27,12 +27,7 @@ export function createApp(deps: HttpDependencies): Hono<HttpEnv> {
     app.on(method, path.replaceAll(/\{(\w+)\}/g, ':$1'), handlerOf(operation, deps))
   }
   addServiceRoutes(app, deps)
-  app.onError((error, c) => {
-    const shown = publicError(error)
-    if (shown.code === 'internal')
-      deps.log.error({ requestId: c.get('requestId'), operation: c.get('operation'), err: error }, 'bug')
-    return problemResponse(c, shown)
-  })
+  app.onError((error, c) => problemResponse(c, publicError(error)))
   app.notFound((c) => noSuchRoute(c, app))
   return app
 }
@@ -57,8 +52,12 @@ function close(c: HttpContext, tookMs: number, { log, metrics }: HttpDependencie
     status,
     tookMs: Number(tookMs.toFixed(3)),
   }
-  if (status >= 500) log.warn(line, 'request failed')
-  else log.info(line, 'request')
+  if (status < 500) {
+    log.info(line, 'request')
+    return
+  }
+  const { code } = publicError(c.error)
+  log[code === 'internal' ? 'error' : 'warn']({ ...line, code, err: c.error }, 'request failed')
 }
 
 /** 404, or 405 with Allow where the path exists under other methods. */

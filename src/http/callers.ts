@@ -1,6 +1,6 @@
 import { isIPv4 } from 'node:net'
 import { allows, type Principal, SCOPES, type Scope } from '../access/index.ts'
-import { TurboError } from '../base/errors.ts'
+import { isTurboError, TurboError } from '../base/errors.ts'
 import type { HttpConfig, HttpContext, HttpDependencies } from './context.ts'
 
 /** A caller on this machine: it could read the data folder as well. */
@@ -46,15 +46,27 @@ function hostOf(c: HttpContext): string {
 
 /**
  * Who calls. On the loopback a request without a key is local, unless it came through a proxy or under a name that is
- * not the loopback's.
+ * not the loopback's. A proxy need not tell that it is one: where host names for one are set, every request needs a key.
  *
- * @throws TurboError `unauthorized`
+ * @throws TurboError `unauthorized`; `rate_limited` in its place for an address that failed too often. A good key is
+ * never refused for it: behind a proxy all callers have one address, and one wrong key must not lock out the others.
  */
-export async function authenticate(c: HttpContext, { config, turbo }: HttpDependencies): Promise<Principal> {
+export async function authenticate(c: HttpContext, deps: HttpDependencies): Promise<Principal> {
+  try {
+    return await identify(c, deps)
+  } catch (error) {
+    if (!isTurboError(error, 'unauthorized')) throw error
+    const { refusal } = await deps.failureLimit(c.env?.incoming?.socket.remoteAddress ?? 'unknown')
+    throw refusal ?? error
+  }
+}
+
+async function identify(c: HttpContext, { config, turbo }: HttpDependencies): Promise<Principal> {
   const header = c.req.header('authorization')
   if (header === undefined) {
     const isProxied = PROXY_HEADERS.some((name) => c.req.header(name) !== undefined)
-    if (isLoopback(config.host) && !isProxied && isLoopback(hostOf(c))) return LOCAL
+    const isDirect = config.allowedHosts.length === 0 && !isProxied && isLoopback(hostOf(c))
+    if (isLoopback(config.host) && isDirect) return LOCAL
     throw new TurboError('unauthorized', 'an API key is required', {
       next: 'Send the header Authorization: Bearer <key>; `agent-turbo keys create` makes one.',
     })

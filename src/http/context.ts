@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { Context } from 'hono'
 import type { Log } from '../base/log.ts'
 import type { Turbo } from '../operations/index.ts'
@@ -10,7 +11,10 @@ export interface HttpConfig {
   host: string
   /** 0 lets the system choose. */
   port: number
-  /** Host names, beside the loopback's own, under which a proxy reaches this server. Lower case, without port. */
+  /**
+   * Host names, beside the loopback's own, under which a proxy reaches this server. Lower case, without port. When there
+   * are any, callers on this machine need a key too: a proxy's requests cannot be told from theirs.
+   */
   allowedHosts: readonly string[]
   /** Requests a minute and API key; 0 lifts the limit. Callers on this machine without a key have none. */
   rateLimitPerMinute: number
@@ -23,6 +27,8 @@ export interface HttpDependencies {
   log: Log
   metrics: Metrics
   rateLimit: RateLimit
+  /** Counts the failed authentications of a remote address. */
+  failureLimit: RateLimit
   bodyBudget: BodyBudget
   /** True from the moment the server begins to stop: answers then end their connections. */
   isStopping(): boolean
@@ -30,6 +36,8 @@ export interface HttpDependencies {
 
 /** What a request carries from the edge to its answer. */
 export interface HttpEnv {
+  /** What the Node adapter hands over; nothing when a request comes without a socket. */
+  Bindings: { incoming?: IncomingMessage } | undefined
   Variables: {
     requestId: string
     /** Name for log and metrics; `none` until a route has matched. */

@@ -6,7 +6,7 @@ import { BODIES_BYTES_MAX } from './body.ts'
 import { BodyBudget } from './body-budget.ts'
 import type { HttpConfig, HttpEnv } from './context.ts'
 import { Metrics } from './metrics.ts'
-import { createRateLimit } from './rate-limit.ts'
+import { createFailureLimit, createRateLimit } from './rate-limit.ts'
 import { HttpServer } from './server.ts'
 
 export type { HttpConfig } from './context.ts'
@@ -40,6 +40,7 @@ export function createHttpServer({ turbo, config, log, stopTimeoutMs }: HttpServ
     log,
     metrics: new Metrics(),
     rateLimit: createRateLimit(config.rateLimitPerMinute),
+    failureLimit: createFailureLimit(),
     bodyBudget: new BodyBudget(BODIES_BYTES_MAX),
     isStopping: () => stopping,
   })

@@ -12,8 +12,24 @@ export interface RateVerdict {
 /** Counts one request of a caller. */
 export type RateLimit = (principalId: string) => Promise<RateVerdict>
 
-/** A limit in this process's memory, so many requests a minute and caller; 0 for none. */
-export function createRateLimit(perMinute: number): RateLimit {
+/** Wrong or missing keys a minute and remote address. Far above slips, far below a search. */
+const FAILURES_PER_MINUTE = 60
+
+/** Counts failed authentications by remote address. */
+export function createFailureLimit(): RateLimit {
+  return createRateLimit(FAILURES_PER_MINUTE, {
+    what: 'failed authentications',
+    next: 'Wait for the seconds in Retry-After, and correct the API key.',
+  })
+}
+
+const REQUESTS = {
+  what: 'requests',
+  next: 'Wait for the seconds in Retry-After. AGENT_TURBO_RATE_LIMIT sets the limit.',
+}
+
+/** A limit in this process's memory, so many requests (or what `counted` says) a minute and caller; 0 for none. */
+export function createRateLimit(perMinute: number, counted: { what: string; next: string } = REQUESTS): RateLimit {
   if (perMinute === 0) return async () => ({ headers: {}, refusal: null })
   const limiter = new RateLimiterMemory({ points: perMinute, duration: WINDOW_SECONDS })
   return async (principalId) => {
@@ -26,13 +42,11 @@ export function createRateLimit(perMinute: number): RateLimit {
       'ratelimit-policy': `"default";q=${perMinute};w=${WINDOW_SECONDS}`,
       ratelimit: `"default";r=${Math.max(0, state.remainingPoints)};t=${resetSeconds}`,
     }
-    return { headers, refusal: state.consumedPoints > perMinute ? exceeded(perMinute, resetSeconds) : null }
+    if (state.consumedPoints <= perMinute) return { headers, refusal: null }
+    const refusal = new TurboError('rate_limited', `more than ${perMinute} ${counted.what} in a minute`, {
+      retryAfterSeconds: resetSeconds,
+      next: counted.next,
+    })
+    return { headers, refusal }
   }
-}
-
-function exceeded(perMinute: number, retryAfterSeconds: number): TurboError {
-  return new TurboError('rate_limited', `more than ${perMinute} requests in a minute`, {
-    retryAfterSeconds,
-    next: 'Wait for the seconds in Retry-After. AGENT_TURBO_RATE_LIMIT sets the limit.',
-  })
 }

@@ -101,7 +101,9 @@ async function answer(
     const { status, body } = await work()
     return operation.http.etag ? respondTagged(c, status, body) : respondJson(c, status, body)
   }
-  const { status, body, replayed } = await turbo.access.once({ principal, operation: operation.name, key, input }, work)
+  const reread = operation.reread && (async () => JSON.stringify(toWire(await operation.reread?.(turbo, input))))
+  const request = { principal, operation: operation.name, key, input, reread }
+  const { status, body, replayed } = await turbo.access.once(request, work)
   return respondJson(c, status, body, replayed ? { 'idempotency-replayed': 'true' } : {})
 }
 

@@ -147,7 +147,7 @@ function reading(parts: Parts): Pick<Knowledge, 'query' | 'get' | 'list' | 'hist
     query: (input) => query(context, input),
     get: (id) => get(db, id),
     list: (input) => list(db, input),
-    history: (id) => history(db, id),
+    history: (id, limit) => history(db, id, limit),
     listSources: async ({ project }) => ({ sources: await listDocumentSources(db, project) }),
   }
 }

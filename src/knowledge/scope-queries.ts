@@ -1,6 +1,12 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { KnowledgeFilter } from './types.ts'
 
+/**
+ * Bytes of content that one answer carries: a page ends early there, hits beyond it come as their passages. Room for the
+ * longest item; far from what a string of JavaScript can hold.
+ */
+export const ANSWER_BYTES_MAX = 16_000_000
+
 /** Items a filter lets through; `as_of` looks at the store as it stood. */
 export function inScope(filter: KnowledgeFilter, includeHistory = false): SQL {
   const at = filter.asOf

@@ -3,11 +3,13 @@ import type {
   AddResult,
   BatchResult,
   DocumentationSource,
+  DocumentPage,
   HistoryEntry,
   IngestedDocument,
   IngestInput,
   KnowledgeItem,
   KnowledgeStats,
+  ListDocumentsInput,
   ListInput,
   Page,
   PatchInput,
@@ -76,9 +78,12 @@ export interface KnowledgeService {
   patch(id: number, input: PatchInput): Promise<KnowledgeItem>
   /** Removes the item, its chunks, vectors and history for good. */
   erase(id: number): Promise<{ id: number; erased: true }>
-  history(id: number): Promise<{ items: HistoryEntry[] }>
+  /** The latest `limit` entries, 200 unless told, oldest of them first. */
+  history(id: number, limit?: number): Promise<{ items: HistoryEntry[] }>
   stats(): Promise<KnowledgeStats>
   ingest(input: IngestInput): Promise<{ documents: IngestedDocument[] }>
+  /** Current documents, in the order in which they were first read. */
+  listDocuments(input: ListDocumentsInput): Promise<DocumentPage>
   listSources(input: { project?: string }): Promise<{ sources: DocumentationSource[] }>
   expireVanished(input: ExpireVanishedInput): Promise<{ expired: number }>
   embeddings(): Promise<EmbeddingsStatus>

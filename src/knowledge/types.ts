@@ -229,6 +229,32 @@ export interface IngestedDocument {
   detail?: string
 }
 
+export interface ListDocumentsInput {
+  project?: string
+  source?: string
+  /** 1 to 200, default 50. */
+  limit?: number
+  cursor?: string
+}
+
+/** An ingested document that is current. */
+export interface DocumentEntry {
+  project: string | null
+  source: string
+  path: string
+  title: string | null
+  mediaType: string
+  chunks: number
+  /** The item that holds its text; null when that was erased or has expired. */
+  itemId: number | null
+  updatedAt: string
+}
+
+export interface DocumentPage {
+  documents: DocumentEntry[]
+  nextCursor: string | null
+}
+
 export interface DocumentationSource {
   project: string | null
   source: string

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { LIMITS, name, tags, text, words } from './fields.ts'
+import { id, LIMITS, name, tags, text, words } from './fields.ts'
 import { defineOperation } from './operation.ts'
 
 /** Four characters a byte triple: what fits the reader's limit of 20 MB a document. */
@@ -59,6 +59,35 @@ export const ingestDocuments = defineOperation({
         content: content ?? Buffer.from(contentBase64 ?? '', 'base64'),
       })),
     }),
+})
+
+export const listDocuments = defineOperation({
+  name: 'listDocuments',
+  summary: 'The documents that were ingested and are current, page by page, with the item that holds the text of each.',
+  scope: 'read',
+  input: z.strictObject({
+    project: name().optional(),
+    source: name().optional(),
+    limit: z.int().min(1).max(LIMITS.pageItemsMax).default(50),
+    cursor: text(LIMITS.nameCharsMax).optional().describe('next_cursor of the page before.'),
+  }),
+  output: z.strictObject({
+    documents: z.array(
+      z.strictObject({
+        project: z.string().nullable(),
+        source: z.string(),
+        path: z.string(),
+        title: z.string().nullable(),
+        media_type: z.string(),
+        chunks: z.int(),
+        item_id: id().nullable().describe('null when the item was erased or has expired.'),
+        updated_at: z.string(),
+      }),
+    ),
+    next_cursor: z.string().nullable(),
+  }),
+  http: { method: 'GET', path: '/v1/documents', status: 200, etag: true },
+  run: (turbo, input) => turbo.knowledge.listDocuments(input),
 })
 
 export const listDocumentationSources = defineOperation({

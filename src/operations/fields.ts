@@ -17,7 +17,8 @@ export const LIMITS = {
   documentsMax: 200,
   pathCharsMax: 2_000,
   keepPathsMax: 100_000,
-  tokensMax: 1_000_000,
+  historyEntriesMax: 1_000,
+  tokensMax: 200_000,
 } as const
 
 /** PostgreSQL text holds neither; a lone surrogate is half a character. */

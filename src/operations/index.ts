@@ -1,4 +1,4 @@
-import { expireVanishedDocuments, ingestDocuments, listDocumentationSources } from './documents.ts'
+import { expireVanishedDocuments, ingestDocuments, listDocumentationSources, listDocuments } from './documents.ts'
 import { createApiKey, listApiKeys, revokeApiKey } from './keys.ts'
 import { getKnowledge, getKnowledgeHistory, getStats, listKnowledge, queryKnowledge } from './knowledge-read.ts'
 import { addKnowledge, addKnowledgeBatch, eraseKnowledge, patchKnowledge } from './knowledge-write.ts'
@@ -20,6 +20,7 @@ export const operations = [
   eraseKnowledge,
   getStats,
   ingestDocuments,
+  listDocuments,
   listDocumentationSources,
   expireVanishedDocuments,
   getEmbeddings,

@@ -48,12 +48,12 @@ export const listKnowledge = defineOperation({
 
 export const getKnowledgeHistory = defineOperation({
   name: 'getKnowledgeHistory',
-  summary: 'What happened to an item and to those it replaced, oldest first.',
+  summary: 'What happened to an item and to those it replaced, oldest first; of a longer history the latest part.',
   scope: 'read',
-  input: z.strictObject({ id: id() }),
+  input: z.strictObject({ id: id(), limit: z.int().min(1).max(LIMITS.historyEntriesMax).default(200) }),
   output: z.strictObject({ items: z.array(historyEntry) }),
   http: { method: 'GET', path: '/v1/knowledge/{id}/history', status: 200 },
-  run: (turbo, { id }) => turbo.knowledge.history(id),
+  run: (turbo, { id, limit }) => turbo.knowledge.history(id, limit),
 })
 
 export const getStats = defineOperation({

@@ -40,7 +40,9 @@ export const filterFields = {
   tags: tags().optional().describe('Items that carry all of these.'),
   source: source().optional(),
   since: instant().optional().describe('Created at or after.'),
-  as_of: instant().optional().describe('As the store stood then. Default: now.'),
+  as_of: instant()
+    .optional()
+    .describe('Items as they were current then; fields patched since are as of today. Default: now.'),
 }
 
 const sourceOut = z.strictObject({

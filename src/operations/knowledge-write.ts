@@ -81,10 +81,16 @@ export const patchKnowledge = defineOperation({
   name: 'patchKnowledge',
   summary: 'Changes what is said about an item; its content is replaced by adding another that supersedes it.',
   scope: 'write',
-  input: z.strictObject({ id: id(), ...patchFields }),
+  input: z
+    .strictObject({ id: id(), ...patchFields })
+    .refine(
+      ({ id: _, ...changes }) => Object.values(changes).some((value) => value !== undefined),
+      `needs at least one of ${Object.keys(patchFields).join(', ')}`,
+    ),
   output: knowledgeItem,
   http: { method: 'PATCH', path: '/v1/knowledge/{id}', status: 200 },
   run: (turbo, { id, ...changes }) => turbo.knowledge.patch(id, changes),
+  reread: (turbo, { id }) => turbo.knowledge.get(id),
 })
 
 export const eraseKnowledge = defineOperation({

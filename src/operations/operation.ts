@@ -40,6 +40,11 @@ export interface Operation<
   output: Out
   http: Http
   run(turbo: Turbo, input: FromWire<z.output<In>>, context: OperationContext): Promise<FromWire<z.output<Out>>>
+  /**
+   * Needed for a write whose answer holds stored text, which must be nowhere after an erase: such an answer is not kept
+   * for its Idempotency-Key, and a repetition is answered with what this reads.
+   */
+  reread?(turbo: Turbo, input: FromWire<z.output<In>>): Promise<FromWire<z.output<Out>>>
 }
 
 /** Declares an operation, with the types of its schemas checked against its `run`. */

@@ -164,6 +164,41 @@ test('an answer too large to keep is not replayed as something else', async () =
   })
 })
 
+test('an answer that holds stored text is not kept: a repetition reads it again', async () => {
+  const { counted, run } = work({ status: 200, body: '{"content":"secret plan"}' })
+  const again = request({ reread: async () => '{"content":"as it is now"}' })
+  expect(await access().once(again, run)).toMatchObject({ body: '{"content":"secret plan"}', replayed: false })
+  const rows = await database.db.query(sql`select * from idempotency_keys where key = ${again.key}`)
+  expect(rows).toMatchObject([{ status: 200, body: null }])
+  expect(await access().once(again, run)).toEqual({ status: 200, body: '{"content":"as it is now"}', replayed: true })
+  const gone = async () => {
+    throw new TurboError('not_found', 'erased')
+  }
+  await expect(access().once({ ...again, reread: gone }, run)).rejects.toMatchObject({ code: 'not_found' })
+  expect(counted.runs).toBe(1)
+})
+
+test('expired answers are swept once a minute also when no request comes', async () => {
+  const clock = { ms: 1_000_000 }
+  const service = access(database.db, () => clock.ms)
+  const expire = async () => {
+    const old = request()
+    await access().once(old, work().run)
+    await database.db.query(sql`update idempotency_keys set expires_at = now() where key = ${old.key}`)
+    return async () => (await database.db.query(sql`select 1 from idempotency_keys where key = ${old.key}`)).length
+  }
+  const first = await expire()
+  await service.sweepIdempotency()
+  expect(await first()).toBe(0)
+  const second = await expire()
+  clock.ms += 59_999
+  await service.sweepIdempotency()
+  expect(await second()).toBe(1)
+  clock.ms += 1
+  await service.sweepIdempotency()
+  expect(await second()).toBe(0)
+})
+
 test('answers are kept for 24 hours and then swept, a bounded number at a time', async () => {
   const { counted, run } = work()
   const old = request()

@@ -85,6 +85,25 @@ describe('a key is refused', () => {
   })
 })
 
+test('a verification that was at work during a revocation does not make the key trusted again', async () => {
+  let revoke: (() => Promise<unknown>) | undefined
+  const db: Executor = {
+    query: async (statement) => {
+      const rows = await database.db.query(statement)
+      // Between the reading of the key and the use of what was read.
+      const now = revoke
+      revoke = undefined
+      await now?.()
+      return rows as never
+    },
+  }
+  const service = createAccess({ db, log: createLog({ level: 'silent' }), now: () => 1_000_000 })
+  const { key, id } = await service.createKey({ name: 'x', scopes: ['read'] })
+  revoke = () => service.revokeKey(id)
+  await service.verifyKey(key)
+  await expect(service.verifyKey(key)).rejects.toMatchObject(unauthorized)
+})
+
 test('a verified key is trusted for five seconds, and its use noted once a minute', async () => {
   const { service, clock, statements } = access()
   const { key, id } = await service.createKey({ name: 'x', scopes: ['read'] })

@@ -129,6 +129,31 @@ describe('documents', () => {
     expect((await succeed(['ingest', path, '--keep-missing', '--json'])).json()).toMatchObject({ expired: 0 })
   })
 
+  test('are not stored again where an ingest was killed', async () => {
+    const path = sourceFolder('long')
+    const count = 120
+    for (let page = 0; page < count; page++) writeFileSync(join(path, `${page}.md`), `# Page ${page}\n\nText ${page}.`)
+    const killed = await cli(['ingest', path, '--no-wait'], {
+      env,
+      onStart: async (child) => {
+        while ((await storedIn('long')) === 0) expect(child.exitCode).toBeNull()
+        child.kill('SIGKILL')
+      },
+    })
+    expect(killed.stdout).toBe('')
+    const again = (await succeed(['ingest', path, '--no-wait', '--json'])).json()
+    expect(again.unchanged).toBeGreaterThan(0)
+    expect(again.unchanged + again.created).toBe(count)
+    expect(await storedIn('long')).toBe(count)
+  })
+
+  /** Documents of a source, asked from the server itself. */
+  async function storedIn(source: string): Promise<number> {
+    const response = await fetch(`${server.url}/v1/documents/sources`)
+    const { sources } = (await response.json()) as { sources: { source: string; documents: number }[] }
+    return sources.find((known) => known.source === source)?.documents ?? 0
+  }
+
   test('that cannot be read are listed, and make the command fail', async () => {
     const path = sourceFolder('broken')
     writeFileSync(join(path, 'good.md'), '# Good\n\nText.')

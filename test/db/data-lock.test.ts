@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { DataLock, readLock } from '../../src/db/data-lock.ts'
-import { processStart } from '../../src/db/process-identity.ts'
+import { isEarlierBoot, type Place, processStart, thisPlace } from '../../src/db/process-identity.ts'
 
 let folder: string
 const locks: DataLock[] = []
@@ -69,11 +69,34 @@ describe('a data folder', () => {
 
   it('of another host is taken over only after a minute of silence', () => {
     take()
-    const path = rewrite({ place: 'elsewhere', hostname: 'elsewhere', pid: 1 })
+    const path = rewrite({ place: { ...thisPlace(), hostname: 'elsewhere' }, hostname: 'elsewhere', pid: 1 })
     expect(take).toThrow('process 1 on elsewhere')
     const old = new Date(Date.now() - 61_000)
     utimesSync(path, old, old)
     expect(take).not.toThrow()
+  })
+
+  const host: Place = {
+    hostname: 'a',
+    machineId: '0123456789abcdef0123456789abcdef',
+    bootId: 'first',
+    pidNamespace: 'pid:[4026531836]',
+  }
+  const rebooted = { ...host, bootId: 'second' }
+
+  it('of this host before it was booted again is free at once', () => {
+    expect(isEarlierBoot(host, rebooted)).toBe(true)
+    expect(isEarlierBoot(host, host)).toBe(false)
+  })
+
+  it.each<[string, Partial<Place>]>([
+    ['another name', { hostname: 'b' }],
+    ['a container', { pidNamespace: 'pid:[4026532701]' }],
+    ['no machine id', { machineId: null }],
+    ['a machine id that is none', { machineId: 'uninitialized' }],
+    ['an unknown boot', { bootId: null }],
+  ])('of a place that may be another host is not: %s', (_name, changes) => {
+    expect(isEarlierBoot({ ...host, ...changes }, { ...rebooted, ...changes, hostname: 'a' })).toBe(false)
   })
 
   it('with a lock that cannot be read says which file to look at', () => {

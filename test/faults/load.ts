@@ -26,7 +26,7 @@ export interface LoadAnswer {
 const BATCH_ITEMS = 24
 
 /**
- * Adds unique texts, in atomic batches too, and remembers which were acknowledged. Work that got no answer, or a 503,
+ * Adds unique texts, in atomic batches too, and remembers which were acknowledged. An add that got no answer, or a 503,
  * is sent again first, as a client would: it may have been done, and must not be done twice.
  */
 export class Load {
@@ -62,7 +62,8 @@ export class Load {
       const work = this.#unsettled.shift() ?? this.#make()
       const startedAt = performance.now()
       const answer = await this.#send(url, work, startedAt).catch(() => null)
-      if (answer === null || answer.status === 503) this.#unsettled.push(work)
+      // A batch is not sent again: a half of it that was left behind must show.
+      if ((answer === null || answer.status === 503) && work.kind !== 'batch') this.#unsettled.push(work)
       if (answer === null) {
         this.lost++
         return

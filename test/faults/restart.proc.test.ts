@@ -47,6 +47,10 @@ it(
     await vi.waitFor(async () => expect((await health(service)).database.reachable).toBe(true), RECOVERY_MS_MAX)
     load.stop()
     await running
+    const times = recoveries.map((ms) => `${ms.toFixed(0)} ms`).join(', ')
+    process.stdout.write(
+      `recovered after ${times}; ${load.answers.filter(isRefused).length} of ${load.answers.length} requests refused\n`,
+    )
 
     expect(load.lost).toBe(0)
     expect(load.answers.filter((answer) => !isServed(answer) && !isRefused(answer))).toEqual([])

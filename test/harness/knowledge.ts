@@ -25,6 +25,8 @@ export interface TestKnowledge extends TestProcess {
   peer(options?: PeerOptions): Promise<TestProcess>
   /** Resolves when everything stored is counted by the lexicon and embedded. */
   settled(): Promise<void>
+  /** {@link settled}, and every notification of what was written so far has arrived in every process. */
+  quiet(): Promise<void>
   /** Adds texts, or items, in order; their ids. */
   addAll(...items: (string | AddInput)[]): Promise<number[]>
   drop(): Promise<void>
@@ -80,6 +82,10 @@ export async function testKnowledge({
     embedder,
     peer: async (peerOptions = {}) => open(engine === 'embedded' ? db : await openDatabase(place.config), peerOptions),
     settled: () => settled(db),
+    quiet: async () => {
+      await settled(db)
+      await Promise.all(processes.map((process) => heard(process.db)))
+    },
     addAll: async (...items) => {
       const ids: number[] = []
       for (const item of items) {
@@ -104,6 +110,18 @@ function settled(db: Store): Promise<void> {
       throw new Error(`${row?.pending} items are pending, ${row?.uncounted} are not counted`)
     }
   })
+}
+
+/** Resolves when all notifications sent so far have arrived: they arrive in the order in which they were sent. */
+async function heard(db: Store): Promise<void> {
+  let onHeard: () => void = () => undefined
+  const arrived = new Promise<void>((resolve) => {
+    onHeard = resolve
+  })
+  const unlisten = await db.listen('test_heard', { onNotify: onHeard, onGap: () => undefined })
+  await db.query(sql`select pg_notify('test_heard', '')`)
+  await arrived
+  await unlisten()
 }
 
 /** The ids that a query answers with, best first. */

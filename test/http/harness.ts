@@ -88,6 +88,7 @@ export const GOOD_INPUTS: Record<string, Record<string, unknown>> = {
   eraseKnowledge: { id: 1 },
   getStats: {},
   ingestDocuments: { documents: [{ path: 'a.md', content: '# A' }] },
+  listDocuments: { project: 'p' },
   listDocumentationSources: { project: 'p' },
   expireVanishedDocuments: { source: 'documents', keep: ['a.md'] },
   getEmbeddings: {},

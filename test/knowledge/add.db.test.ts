@@ -169,6 +169,7 @@ describe('supersedes', () => {
       ['created', third.id],
     ])
     expect(await world.knowledge.history(first)).toEqual({ items })
+    expect(await world.knowledge.history(first, 2)).toEqual({ items: items.slice(-2) })
     const { items: listed } = await world.knowledge.list({ project, includeHistory: true })
     expect(listed.map((item) => item.id)).toEqual([third.id, second.id, first])
   })

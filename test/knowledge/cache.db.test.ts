@@ -68,10 +68,9 @@ const questions = ['ask', 'askAtOnce'] as const
 describe('an answer', () => {
   it('is given again while nothing is written, says so, and is counted', async () => {
     await world.addAll('peat bogs store carbon')
-    await world.settled()
+    await world.quiet()
     const { hits, misses } = (await world.knowledge.stats()).cache
     const asked = { query: 'carbon in bogs' }
-    // Counting words and indexing go on for a moment behind a write; neither changes an answer.
     const first = await world.knowledge.query(asked)
     const second = await world.knowledge.query(asked)
     expect(first.cached).toBe(false)
@@ -100,10 +99,10 @@ describe('an answer', () => {
 
   it('loses an item at the moment it expires', async () => {
     const project = 'expiring'
-    const rows = await world.db.query<{ soon: string }>(sql`select now() + interval '700 milliseconds' as soon`)
+    const rows = await world.db.query<{ soon: string }>(sql`select now() + interval '3 seconds' as soon`)
     const expiresAt = rows[0]?.soon ?? ''
     await world.addAll({ content: 'fleeting glance', project, expiresAt }, { content: 'lasting glance', project })
-    await world.settled()
+    await world.quiet()
     const ask = () => world.knowledge.query({ query: 'glance', project })
     expect((await ask()).results).toHaveLength(2)
     expect((await ask()).cached).toBe(true)
@@ -149,7 +148,7 @@ describe('another process', () => {
   it('is heard of when it is not one of ours', async () => {
     const project = 'psql'
     const [id = 0] = await world.addAll({ content: 'plain statement', project })
-    await world.settled()
+    await world.quiet()
     const ask = () => world.knowledge.query({ query: 'statement', project, mode: 'text' })
     await ask()
     expect((await ask()).results).toHaveLength(1)

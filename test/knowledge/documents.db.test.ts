@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { listDocuments } from '../../src/knowledge/documents/listing.ts'
 import type { DocumentInput, IngestedDocument } from '../../src/knowledge/index.ts'
 import { idsOf, type TestKnowledge, testKnowledge } from '../harness/knowledge.ts'
 
@@ -15,6 +16,29 @@ async function ingest(source: string, documents: DocumentInput[]): Promise<Inges
 }
 
 const page = (path: string, text: string): DocumentInput => ({ path, content: text })
+
+describe('listDocuments', () => {
+  it('gives current documents page by page, with the item of each', async () => {
+    const stored = await ingest('listed', [page('1.md', 'Uno.'), page('2.md', 'Due.'), page('3.md', 'Tre.')])
+    const first = await listDocuments(world.db, { project: 'docs', source: 'listed', limit: 2 })
+    expect(first.documents.map(({ path, itemId }) => [path, itemId])).toEqual([
+      ['1.md', stored[0]?.id],
+      ['2.md', stored[1]?.id],
+    ])
+    expect(first.documents[0]).toMatchObject({
+      project: 'docs',
+      source: 'listed',
+      mediaType: 'text/markdown',
+      chunks: 1,
+    })
+    await world.knowledge.erase(stored[2]?.id ?? 0)
+    const cursor = first.nextCursor ?? ''
+    const rest = await listDocuments(world.db, { project: 'docs', source: 'listed', limit: 2, cursor })
+    expect(rest).toMatchObject({ documents: [{ path: '3.md', itemId: null }], nextCursor: null })
+    await world.knowledge.expireVanished({ source: 'listed', project: 'docs', keep: [] })
+    expect((await listDocuments(world.db, { source: 'listed' })).documents).toEqual([])
+  })
+})
 
 describe('ingest', () => {
   it('stores each document as an item of its path, found by words at once and by meaning later', async () => {
@@ -57,6 +81,24 @@ describe('ingest', () => {
     expect(found.map((document) => document.status)).toEqual(Array(4).fill('created'))
     expect(new Set(found.map((document) => document.id)).size).toBe(4)
     expect(await ingest('twins', documents)).toMatchObject([{ status: 'unchanged' }, { status: 'unchanged' }])
+  })
+
+  it('applies tags, scope and a title that changed while the text did not', async () => {
+    const html = (title: string): DocumentInput => {
+      return {
+        path: 'p.html',
+        content: `<html><head><title>${title}</title></head><body><p>Heap pages.</p></body></html>`,
+      }
+    }
+    const [first] = await ingest('retold', [html('Before')])
+    const again = { documents: [html('Before')], source: 'retold', project: 'docs', tags: ['other'], scope: 'team' }
+    expect(await world.knowledge.ingest(again)).toMatchObject({ documents: [{ status: 'updated', id: first?.id }] })
+    expect(await world.knowledge.get(first?.id ?? 0)).toMatchObject({ tags: ['other'], scope: 'team', title: 'Before' })
+    expect(await world.knowledge.ingest(again)).toMatchObject({ documents: [{ status: 'unchanged' }] })
+    const retitled = await world.knowledge.ingest({ ...again, documents: [html('Afterwards')] })
+    expect(retitled).toMatchObject({ documents: [{ status: 'updated', id: first?.id }] })
+    expect(await world.knowledge.get(first?.id ?? 0)).toMatchObject({ title: 'Afterwards', tags: ['other'] })
+    expect(await idsOf(world.knowledge, { query: 'afterwards', mode: 'text', project: 'docs' })).toEqual([first?.id])
   })
 
   it('takes the last of several texts of one path', async () => {

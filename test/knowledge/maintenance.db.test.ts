@@ -11,7 +11,7 @@ import {
   lexiconDrift,
   rebuildLexicon,
 } from '../../src/knowledge/background/queries.ts'
-import { findActiveSpace, markFinished } from '../../src/knowledge/spaces/queries.ts'
+import { findActiveSpace, markFinished, markReady } from '../../src/knowledge/spaces/queries.ts'
 import { EmbeddingSpaces } from '../../src/knowledge/spaces/spaces.ts'
 import { fakeEmbedder } from '../harness/embedder.ts'
 import { eventually, type TestKnowledge, testKnowledge } from '../harness/knowledge.ts'
@@ -103,6 +103,9 @@ describe('the lexicon', () => {
     for (const { id } of items.slice(5, 40)) await world.knowledge.erase(id)
     expect(await lexiconDrift(world.db)).toBeGreaterThan(0.1)
     await house.keepHouse()
+    expect(await lexiconDrift(world.db)).toBeGreaterThan(0.1)
+    // Looked at a moment ago; another process, or this one minutes later, looks anew.
+    await maintenance().keepHouse()
     expect(await differences()).toEqual([])
     expect(await corpus()).toEqual(await truth())
     expect(await lexiconDrift(world.db)).toBe(0)
@@ -146,6 +149,21 @@ describe('an idle store', () => {
     await eventually(() => expect(told).toBeGreaterThan(0))
     expect(told).toBe(1)
     await unlisten()
+  })
+})
+
+describe('items whose vectors a killed process had stored', () => {
+  it('are finished, unless their vectors are of a space that is no longer in use', async () => {
+    const [id = 0] = await world.addAll('left between the vectors and the mark')
+    const space = must(await findActiveSpace(world.db), 'there is a space by now')
+    await world.db.query(sql`update agent_knowledge set embedding_state = 'pending' where id = ${id}`)
+    await world.db.query(sql`update embedding_spaces set status = 'retired'`)
+    expect(await markFinished(world.db, space.id, 10)).toBe(0)
+    await markReady(world.db, space.id, [id], [])
+    expect((await world.knowledge.get(id)).embedding).toBe('pending')
+    await world.db.query(sql`update embedding_spaces set status = 'active'`)
+    expect(await markFinished(world.db, space.id, 10)).toBe(1)
+    expect((await world.knowledge.get(id)).embedding).toBe('ready')
   })
 })
 

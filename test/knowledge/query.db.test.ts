@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { AddInput, QueryInput } from '../../src/knowledge/index.ts'
 import { countTokens } from '../../src/knowledge/text/tokens.ts'
-import { idsOf, type TestKnowledge, testKnowledge } from '../harness/knowledge.ts'
+import { idsOf, refusal, type TestKnowledge, testKnowledge } from '../harness/knowledge.ts'
 
 let world: TestKnowledge
 
@@ -221,7 +221,10 @@ describe('order and limits', () => {
     const { results, explain } = await query({ ...asked, minSimilarity: 0.9, explain: true })
     expect(results.map((hit) => hit.id)).toEqual([near])
     expect(explain?.dropped).toEqual([{ id: far, reason: 'min_similarity' }])
-    expect(await ids({ ...asked, minSimilarity: 0.9, mode: 'text' })).toEqual([])
+    expect(await refusal(query({ ...asked, minSimilarity: 0.9, mode: 'text' }))).toMatchObject({
+      code: 'invalid_input',
+      errors: [{ pointer: '/min_similarity' }],
+    })
   })
 })
 

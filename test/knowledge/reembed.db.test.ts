@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createLog } from '../../src/base/log.ts'
 import { Maintenance } from '../../src/knowledge/background/maintenance.ts'
 import { EmbeddingSpaces } from '../../src/knowledge/spaces/spaces.ts'
@@ -7,62 +7,66 @@ import { fakeEmbedder } from '../harness/embedder.ts'
 import { eventually, refusal, type TestKnowledge, type TestProcess, testKnowledge } from '../harness/knowledge.ts'
 import { type StandIn, startStandIn } from './embedders/stand-ins.ts'
 
-let world: TestKnowledge
+let store: TestKnowledge
+/** A process that embeds with the model before. */
+let world: TestProcess
+/** Serves the model to come. */
 let server: StandIn
-/** A new one for each test. */
-let model = ''
-let tests = 0
 
 beforeAll(async () => {
-  ;[world, server] = await Promise.all([testKnowledge(), startStandIn('openai')])
+  store = await testKnowledge({ start: false })
 })
 
-beforeEach(() => {
-  tests += 1
-  model = `model-${tests}`
-  server.model = model
+beforeEach(async () => {
+  ;[world, server] = await Promise.all([
+    store.peer({ embedder: fakeEmbedder() }),
+    startStandIn('openai', { model: 'new-model' }),
+  ])
 })
 
-afterAll(async () => {
-  await world.drop()
+afterEach(async () => {
+  await world.stop()
   await server.stop()
+  await store.db.query(sql`truncate agent_knowledge, embedding_spaces cascade`)
 })
 
-const begin = ({ knowledge }: TestProcess) => knowledge.useEmbeddings({ kind: 'openai', url: server.url, model })
+afterAll(() => store.drop())
 
-/** Items of this test; their number. */
-async function fill(count: number): Promise<number> {
-  const items = Array.from({ length: count }, (_, at) => ({
-    content: `Fact ${at} of ${model}: topic${at} is settled.`,
-  }))
-  return (await world.knowledge.addBatch({ items, atomic: false })).created
+const begin = ({ knowledge }: TestProcess) =>
+  knowledge.useEmbeddings({ kind: 'openai', url: server.url, model: 'new-model' })
+
+async function fill(count: number): Promise<void> {
+  const items = Array.from({ length: count }, (_, at) => ({ content: `Fact ${at}: topic${at} is settled.` }))
+  await world.knowledge.addBatch({ items, atomic: false })
 }
 
 async function phase({ knowledge }: TestProcess): Promise<string | undefined> {
   return (await knowledge.embeddings()).reembedding?.phase
 }
 
-const switched = (process: TestProcess) =>
-  eventually(async () => {
-    expect((await process.knowledge.embeddings()).reembedding).toMatchObject({ phase: 'switched', model })
-  })
-
-/** What is known of the space of a model; vectors are counted. */
-async function spaceOf(wanted: string): Promise<EmbeddingSpaceStatus | undefined> {
-  return (await world.knowledge.embeddings()).spaces.find((space) => space.model === wanted)
-}
-
-async function countChunks(): Promise<number> {
-  return (await world.knowledge.stats()).chunks
-}
+const switched = (process: TestProcess) => eventually(async () => expect(await phase(process)).toBe('switched'))
 
 const ask = ({ knowledge }: TestProcess) => knowledge.query({ query: 'topic1 is settled', mode: 'vector' })
+
+/** Vectors by model. */
+function vectors(): Promise<unknown[]> {
+  return world.db.query(sql`
+    select s.model, s.status, count(v.chunk_id) as vectors from embedding_spaces s
+    left join knowledge_vectors v on v.space_id = s.id group by s.id order by s.id`)
+}
+
+/** The indexes of all spaces that there are. */
+function indexes(): Promise<unknown[]> {
+  return world.db.query(sql`
+    select indexname from pg_indexes i
+    join embedding_spaces s on i.indexname = 'knowledge_vectors_space_' || s.id`)
+}
 
 describe('another model', () => {
   it('takes over while questions are answered, with all that is added meanwhile, and clears away the old', async () => {
     const { knowledge } = world
     await fill(150)
-    expect(await begin(world)).toEqual({ started: true, model })
+    expect(await begin(world)).toEqual({ started: true, model: 'new-model' })
     const added: number[] = []
     for (let at = 0; (await phase(world)) !== 'switched'; at += 1) {
       expect(await phase(world)).toMatch(/embedding|indexing|switched/)
@@ -73,9 +77,9 @@ describe('another model', () => {
       expect(answer.degraded ?? []).not.toContain('embedder_unavailable')
     }
     expect(added.length).toBeGreaterThan(0)
-    await world.settled()
+    await store.settled()
     const { space } = await knowledge.stats()
-    expect(space).toMatchObject({ model, dimensions: 16, vectors: await countChunks() })
+    expect(space).toMatchObject({ model: 'new-model', dimensions: 16, vectors: (await knowledge.stats()).chunks })
     expect(space?.vectors).toBeGreaterThanOrEqual(150 + added.length)
     expect(await knowledge.query({ query: 'Meanwhile', mode: 'vector', limit: 1 })).not.toHaveProperty('degraded')
     expect((await knowledge.health()).embedder).toMatchObject({ reachable: true })
@@ -84,7 +88,7 @@ describe('another model', () => {
     const log = createLog({ level: 'silent' })
     const spaces = new EmbeddingSpaces({
       db: world.db,
-      embedder: world.embedder,
+      embedder: fakeEmbedder(),
       log,
       onReady: () => undefined,
       description: null,
@@ -92,24 +96,19 @@ describe('another model', () => {
     })
     const house = new Maintenance({ db: world.db, spaces, log, onWrite: () => undefined })
     await house.keepHouse()
-    expect(await spaceOf('bag-of-words')).toMatchObject({ active: false })
-    expect((await spaceOf('bag-of-words'))?.vectors).toBeGreaterThan(0)
+    expect(await vectors()).toMatchObject([{ model: 'bag-of-words', status: 'retired' }, { model: 'new-model' }])
+    expect(await indexes()).toHaveLength(2)
     // Time passes: every process has noticed the switch.
     await world.db.query(sql`update embedding_spaces set activated_at = activated_at - interval '1 minute'`)
     while (await house.keepHouse());
-    const { spaces: left } = await knowledge.embeddings()
-    expect(left).toMatchObject([{ model, active: true, vectors: space?.vectors }])
-    expect(
-      await world.db.query(sql`
-      select indexname from pg_indexes where indexname like 'knowledge_vectors_space_%'`),
-    ).toHaveLength(1)
+    expect(await vectors()).toEqual([{ model: 'new-model', status: 'active', vectors: space?.vectors }])
+    const all = await world.db.query(sql`select from pg_indexes where indexname like 'knowledge_vectors_space_%'`)
+    expect([all.length, (await indexes()).length]).toEqual([1, 1])
   })
 
   it('is noticed by other processes, which do not mix', async () => {
     await fill(20)
-    // Set to the model that is in use now.
-    const current = must((await world.knowledge.stats()).space, 'the first test has switched').model
-    const other = await world.peer({ embedder: createEmbedder({ kind: 'openai', url: server.url, model: current }) })
+    const other = await store.peer({ embedder: fakeEmbedder() })
     expect((await ask(other)).results).toHaveLength(5)
     await begin(world)
     await switched(world)
@@ -118,8 +117,8 @@ describe('another model', () => {
       expect((await other.knowledge.query({ query: 'topic1 settled' })).degraded).toContain('space_mismatch')
     })
     expect((await other.knowledge.query({ query: 'topic1' })).results.map((hit) => hit.similarity)).toEqual([null])
-    await world.addAll('Wakes the backlog.')
-    await world.settled()
+    await world.knowledge.add({ content: 'Wakes the backlog.' })
+    await store.settled()
     expect((await world.knowledge.get(early.id)).embedding).toBe('ready')
     const [mixed] = await world.db.query(sql`
       select count(*) as wrong from knowledge_vectors v join embedding_spaces s on s.id = v.space_id
@@ -130,7 +129,7 @@ describe('another model', () => {
 
   it('goes on where an aborted run ended', async () => {
     await fill(200)
-    const first = await world.peer()
+    const first = await store.peer({ embedder: fakeEmbedder() })
     await begin(first)
     for (let requests = 0; requests < 3; requests += 1) await server.nextRequest()
     server.fail({ kind: 'hang' })
@@ -141,7 +140,7 @@ describe('another model', () => {
       select count(*) as vectors from knowledge_vectors v
       join embedding_spaces s on s.id = v.space_id and s.model = 'new-model'`)
     expect(kept?.vectors).toBeGreaterThan(0)
-    expect((await world.knowledge.query({ query: 'topic7', mode: 'vector' })).results).toHaveLength(5)
+    expect((await ask(world)).results).toHaveLength(5)
     const before = server.requests.length
     await begin(world)
     await switched(world)
@@ -155,7 +154,7 @@ describe('another model', () => {
     await server.stop()
     expect(await refusal(begin(world))).toMatchObject({ code: 'embedder_unavailable' })
     expect(await vectors()).toEqual([{ model: 'bag-of-words', status: 'active', vectors: 5 }])
-    expect((await world.knowledge.query({ query: 'topic1', mode: 'vector' })).results).toHaveLength(5)
+    expect((await ask(world)).results).toHaveLength(5)
   })
 
   it('fails when it goes away for good midway, says so, and the old one goes on', async () => {
@@ -169,7 +168,7 @@ describe('another model', () => {
     await eventually(async () => expect(await phase(world)).toMatch(/failed|switched/), 60_000)
     const { reembedding } = await world.knowledge.embeddings()
     expect(reembedding).toMatchObject({ phase: 'failed', model: 'new-model', error: expect.any(String) })
-    expect((await world.knowledge.query({ query: 'topic1', mode: 'vector' })).results).toHaveLength(5)
+    expect((await ask(world)).results).toHaveLength(5)
     await server.start()
     await begin(world)
     await switched(world)
@@ -177,7 +176,7 @@ describe('another model', () => {
 
   it('is taken up by one process at a time', async () => {
     await fill(40)
-    const other = await world.peer()
+    const other = await store.peer({ embedder: fakeEmbedder() })
     const started = await Promise.allSettled([begin(world), begin(world)])
     expect(started.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
     await begin(other)
@@ -186,6 +185,7 @@ describe('another model', () => {
       expect(phases.filter((one) => one === 'embedding' || one === 'indexing')).toEqual([])
     })
     expect([await phase(world), await phase(other)]).toContain('switched')
+    await other.stop()
     expect(await vectors()).toContainEqual({ model: 'new-model', status: 'active', vectors: 40 })
   })
 

@@ -186,11 +186,14 @@ const plain: SearchPlan = {
     return { id: spaceId, dimensions: DIMENSIONS }
   },
   exact: false,
+  narrow: false,
   depth: ARM_DEPTH,
   denseWeight: 1.5,
   filter: {},
   minSimilarity: null,
+  keepsDissimilar: false,
   limit: 5,
+  contentsMax: 5,
 }
 
 describe('the plan of a search', () => {

@@ -114,6 +114,12 @@ function standInKnowledge(enter: (verb: string, input: unknown) => Promise<void>
       await enter('ingest', input)
       return { documents: input.documents.map(({ path }) => ({ path, status: 'created', id: 1, chunks: 1 })) }
     },
+    listDocuments: async (input) => {
+      await enter('listDocuments', input)
+      const mediaType = 'text/markdown'
+      const document = { project: null, source: 'documents', path: 'a.md', title: 'A', mediaType, chunks: 1, itemId: 1 }
+      return { documents: [{ ...document, updatedAt: NOW }], nextCursor: null }
+    },
     listSources: async (input) => {
       await enter('listSources', input)
       return { sources: [{ project: null, source: 'documents', documents: 1, chunks: 1, lastUpdated: NOW }] }
@@ -215,10 +221,11 @@ function standInAccess(): AccessService {
       if (row === undefined) throw new TurboError('unauthorized', 'the API key is not valid')
       return { id: `key:${row.id}`, scopes: row.scopes }
     },
-    once: async ({ principal, operation, key }, work) => {
+    sweepIdempotency: async () => undefined,
+    once: async ({ principal, operation, key, reread }, work) => {
       const name = [principal.id, operation, key].join(' ')
       const known = answers.get(name)
-      if (known !== undefined) return { ...known, replayed: true }
+      if (known !== undefined) return { ...known, body: (await reread?.()) ?? known.body, replayed: true }
       const answer = await work()
       answers.set(name, answer)
       return { ...answer, replayed: false }

@@ -5,7 +5,7 @@ import { buildProgram } from '../../src/cli/program.ts'
 import { loadConfig } from '../../src/config.ts'
 import { operations } from '../../src/operations/index.ts'
 import { commandsIn, linkedFiles, settingsIn } from './documents.ts'
-import { repository } from './source.ts'
+import { readSources, repository } from './source.ts'
 
 const read = (path: string) => readFileSync(`${repository}/${path}`, 'utf8')
 const readme = read('README.md')
@@ -32,6 +32,14 @@ test.each(documents)('%s: every npm script it runs exists', (path) => {
   })
   const mentioned = [...read(path).matchAll(/`npm run ([\w:-]+)/g)].map(([, script = '']) => script)
   expect([...named, ...mentioned].filter((script) => !(script in manifest.scripts))).toEqual([])
+})
+
+test('every npm script that the code names exists', () => {
+  const named = readSources('src', 'scripts', 'bench', 'test/harness').flatMap(({ path, text }) =>
+    [...text.matchAll(/`npm run ([\w:-]+)/g)].map(([, script = '']) => ({ path, script })),
+  )
+  expect(named.length).toBeGreaterThan(0)
+  expect(named.filter(({ script }) => !(script in manifest.scripts))).toEqual([])
 })
 
 test.each(documents)('%s: every file it links to exists', (path) => {

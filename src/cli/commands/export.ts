@@ -24,10 +24,11 @@ export const exportCommand: CommandFactory = (bind) =>
         const { output, history } = options
         const store = await backend()
         const filter = { ...filterOf(options), includeHistory: history }
-        const { current } = await store.call('getStats', {})
+        const isWhole = Object.values(filter).every((value) => value === undefined)
+        const total = isWhole ? (await store.call('getStats', {})).current : 0
         const progress = await createProgress(terminal, 'exporting', 'items')
         const write = (sink: LineSink) =>
-          exportItems(store, filter, sink, (done) => progress.update(done, Math.max(done, current)))
+          exportItems(store, filter, sink, (done) => progress.update(done, Math.max(done, total)))
         try {
           if (output === undefined) {
             // The lines are the result: a summary, even as JSON, would be one line too many.

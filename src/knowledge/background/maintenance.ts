@@ -11,11 +11,15 @@ import {
 import type { EmbeddingSpaces } from '../spaces/spaces.ts'
 import { addAccesses } from '../store/queries.ts'
 import {
+  type CountingHorizon,
   closeExpired,
   countFresh,
+  countingHorizon,
   countLexemes,
   indexFresh,
+  isOver,
   lexiconDrift,
+  lockLexicon,
   rebuildLexicon,
   settleTextIndex,
   vacuum,
@@ -30,7 +34,12 @@ const PACE = {
   embedded: { indexFrom: 4_000, indexBatch: 3, lexemeBatch: 50 },
 } as const
 
-const LEXICON_IDLE_MS = 250
+/** Also how soon a count goes on that waits for transactions to end. */
+const LEXICON_IDLE_MS = 1_000
+/** Least time between two settlings of the text index: each reads the whole of its pending list. */
+const SETTLE_MS_MIN = 2_000
+/** Drift takes a count of all items to see, and many writes to arise. */
+const DRIFT_CHECK_MS = 600_000
 const INDEX_IDLE_MS = 500
 const HOUSEKEEPING_MS = 5_000
 /** Counted and existing items may differ by this share before everything is counted anew. */
@@ -54,14 +63,17 @@ export class Maintenance {
   readonly #options: MaintenanceOptions
   readonly #loops: { lexicon: Loop; index: Loop; housekeeping: Loop }
   #accesses = new Map<number, number>()
+  #horizon: CountingHorizon | null = null
   #unsettled = false
+  #settledAt = Number.NEGATIVE_INFINITY
+  #driftCheckedAt = Number.NEGATIVE_INFINITY
   #graphGrew = false
 
   constructor(options: MaintenanceOptions) {
     this.#options = options
     const { log } = options
     this.#loops = {
-      lexicon: createLoop({ name: 'lexicon', idleMs: LEXICON_IDLE_MS * 20, log, step: () => this.countLexicon() }),
+      lexicon: createLoop({ name: 'lexicon', idleMs: LEXICON_IDLE_MS, log, step: () => this.countLexicon() }),
       index: createLoop({ name: 'vector-index', idleMs: INDEX_IDLE_MS, log, step: () => this.indexVectors() }),
       housekeeping: createLoop({
         name: 'housekeeping',
@@ -98,14 +110,18 @@ export class Maintenance {
   /** Counts the words of some items; true while there are more. */
   async countLexicon(): Promise<boolean> {
     const { db } = this.#options
-    const counted = await countLexemes(db, PACE[db.engine].lexemeBatch)
-    if (counted > 0) {
+    // Items of adds still under way may have lower ids than those that are visible: counting waits for them.
+    this.#horizon ??= await countingHorizon(db)
+    const over = this.#horizon !== null && (await isOver(db, this.#horizon))
+    if (over && (await countLexemes(db, PACE[db.engine].lexemeBatch, this.#horizon?.itemId)) > 0) {
       this.#unsettled = true
       return true
     }
-    if (this.#unsettled) {
+    if (over) this.#horizon = null
+    if (this.#unsettled && performance.now() - this.#settledAt >= SETTLE_MS_MIN) {
       this.#unsettled = false
       await settleTextIndex(db)
+      this.#settledAt = performance.now()
     }
     return false
   }
@@ -125,15 +141,27 @@ export class Maintenance {
 
   /** Expiry, access counts, drift of the statistics and vectors of retired spaces. */
   async keepHouse(): Promise<boolean> {
-    const { db, log, onWrite } = this.#options
+    const { db, onWrite } = this.#options
     await this.#flushAccesses()
     const closed = await closeExpired(db, HOUSEKEEPING_ROWS_MAX)
     if (closed > 0) onWrite()
-    if ((await lexiconDrift(db)) > LEXICON_DRIFT_MAX) {
-      log.info('counting the lexicon anew')
-      await db.transaction(rebuildLexicon)
-    }
+    await this.#correctDrift()
     return closed === HOUSEKEEPING_ROWS_MAX || (await this.#clearRetired())
+  }
+
+  async #correctDrift(): Promise<void> {
+    if (performance.now() - this.#driftCheckedAt < DRIFT_CHECK_MS) return
+    const { db, log } = this.#options
+    if ((await lexiconDrift(db)) > LEXICON_DRIFT_MAX) {
+      await db.transaction(async (tx) => {
+        await lockLexicon(tx)
+        // Another process may have done it while this one waited.
+        if ((await lexiconDrift(tx)) <= LEXICON_DRIFT_MAX) return
+        log.info('counting the lexicon anew')
+        await rebuildLexicon(tx)
+      })
+    }
+    this.#driftCheckedAt = performance.now()
   }
 
   async #clearRetired(): Promise<boolean> {

@@ -22,15 +22,46 @@ export async function indexFresh(db: Executor, spaceId: number, limit: number): 
   return rows.length
 }
 
+/** The newest item there is, and a transaction that began after every id up to it was drawn. */
+export interface CountingHorizon {
+  itemId: number
+  transactionId: number
+}
+
+/** How far items may be counted once all transactions up to a new one are over; null when all are counted. */
+export async function countingHorizon(db: Executor): Promise<CountingHorizon | null> {
+  const rows = await db.query<CountingHorizon>(sql`
+    select newest.id as item_id, pg_current_xact_id()::text::bigint as transaction_id
+    from knowledge_corpus c, (select max(id) as id from agent_knowledge) newest
+    where c.through_id < newest.id`)
+  return rows[0] ?? null
+}
+
 /**
- * Adds the lexemes of up to `limit` items to the document frequencies, going on from the last item counted; the number
- * of items counted. The one row of `knowledge_corpus` is locked, so that two processes never count an item twice.
+ * True when no transaction up to this one is still open. An add has its transaction id before it draws item ids, so
+ * none of them can appear any more below the horizon's item.
  */
-export async function countLexemes(db: Executor, limit: number): Promise<number> {
+export async function isOver(db: Executor, { transactionId }: CountingHorizon): Promise<boolean> {
+  const rows = await db.query<{ over: boolean }>(sql`
+    select pg_snapshot_xmin(pg_current_snapshot())::text::bigint > ${transactionId}::bigint as over`)
+  return rows[0]?.over ?? false
+}
+
+/**
+ * Adds the lexemes of up to `limit` items to the document frequencies, going on from the last item counted, not beyond
+ * `throughId`; the number of items counted. The one row of `knowledge_corpus` is locked, so that two processes never
+ * count an item twice.
+ */
+export async function countLexemes(
+  db: Executor,
+  limit: number,
+  throughId: number = Number.MAX_SAFE_INTEGER,
+): Promise<number> {
   const rows = await db.query<{ counted: number }>(sql`
     with corpus as materialized (select through_id from knowledge_corpus for update),
     fresh as materialized (
-      select k.id, k.lexemes from agent_knowledge k, corpus where k.id > corpus.through_id order by k.id limit ${limit}
+      select k.id, k.lexemes from agent_knowledge k, corpus
+      where k.id > corpus.through_id and k.id <= ${throughId}::bigint order by k.id limit ${limit}
     ),
     merged as (
       insert into knowledge_lexicon as known (lexeme, documents)
@@ -54,9 +85,14 @@ export async function lexiconDrift(db: Executor): Promise<number> {
   return rows[0]?.drift ?? 0
 }
 
+/** Keeps other processes from counting until the transaction ends. */
+export async function lockLexicon(tx: Executor): Promise<void> {
+  await tx.query(sql`select 1 from knowledge_corpus for update`)
+}
+
 /** Counts everything anew; called inside a transaction. */
 export async function rebuildLexicon(tx: Executor): Promise<void> {
-  await tx.query(sql`select 1 from knowledge_corpus for update`)
+  await lockLexicon(tx)
   await tx.query(sql`delete from knowledge_lexicon`)
   // One statement, hence one look at the items: what is added meanwhile is in both figures or in none.
   await tx.query(sql`

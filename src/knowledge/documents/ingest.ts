@@ -1,22 +1,24 @@
 import { createHash } from 'node:crypto'
 import { isTurboError } from '../../base/errors.ts'
+import type { Executor } from '../../db/executor.ts'
 import type { AddContext } from '../store/add.ts'
-import { findCurrent, type ItemRecord, insertItems } from '../store/queries.ts'
+import { findCurrent, type ItemRecord, insertItems, updateItem } from '../store/queries.ts'
 import { lexicalOf } from '../text-index.ts'
-import type { DocumentInput, IngestedDocument, IngestInput } from '../types.ts'
+import type { DocumentInput, IngestedDocument, IngestInput, PatchInput } from '../types.ts'
 import { type DocumentRow, findDocuments, supersedeEarlier, upsertDocument } from './queries.ts'
 
 /** Name of the collection where none is given. */
 const DEFAULT_SOURCE = 'documents'
 
 /**
- * Reads documents and stores each as one item: unchanged ones are skipped, changed ones supersede what they were. Each
+ * Reads documents and stores each as one item: unchanged ones are skipped, changed ones supersede what they were; tags
+ * and scope are those given last. Each
  * document is one transaction, so that a killed ingest goes on where it ended. Vectors are left to the backlog; the
  * words are found at once.
  */
 export async function ingest(context: AddContext, input: IngestInput): Promise<{ documents: IngestedDocument[] }> {
   const { documents, source = DEFAULT_SOURCE, project = null } = input
-  const known = new Map<string, Pick<DocumentRow, 'contentHash' | 'itemId' | 'chunks'>>()
+  const known = new Map<string, KnownDocument>()
   const paths = documents.map((document) => document.path)
   for (const row of await findDocuments(context.db, project, source, paths)) known.set(row.path, row)
 
@@ -27,13 +29,19 @@ export async function ingest(context: AddContext, input: IngestInput): Promise<{
       const before = known.get(path)
       const contentHash = hashOf(document)
       if (before?.contentHash === contentHash) {
-        results.push({ path, status: 'unchanged', id: before.itemId, chunks: before.chunks })
+        const changes = changesOf(before, input)
+        const changed = changes !== null && (await updateItem(context.db, before.itemId, changes, null))
+        results.push({ path, status: changed ? 'updated' : 'unchanged', id: before.itemId, chunks: before.chunks })
+        known.set(path, { ...before, ...changes })
         continue
       }
-      const result = await ingestOne(context, input, document, contentHash, before !== undefined)
+      const { title, ...result } = await ingestOne(context, input, document, contentHash, before)
       results.push(result)
       // The same path may come again in this call.
-      if (result.id !== null) known.set(path, { contentHash, itemId: result.id, chunks: result.chunks })
+      if (result.id !== null) {
+        const { tags = [], scope = 'global' } = input
+        known.set(path, { contentHash, itemId: result.id, chunks: result.chunks, title, tags, scope })
+      }
     }
   } finally {
     if (results.some((result) => result.status !== 'unchanged')) context.onWrite()
@@ -41,16 +49,20 @@ export async function ingest(context: AddContext, input: IngestInput): Promise<{
   return { documents: results }
 }
 
+/** What a document was when it was last read. */
+type KnownDocument = Omit<DocumentRow, 'id' | 'path'>
+
 async function ingestOne(
   context: AddContext,
   input: IngestInput,
   document: DocumentInput,
   bytesHash: string,
-  known: boolean,
-): Promise<IngestedDocument> {
+  known: KnownDocument | undefined,
+): Promise<IngestedDocument & { title: string | null }> {
   const { path } = document
   try {
     const read = await context.reader.read(document, context.spaces.chunkLimits())
+    const lexical = lexicalOf(read.title, read.text)
     const id = await context.db.transaction(async (tx) => {
       const identity = { project: input.project ?? null, source: input.source ?? DEFAULT_SOURCE, path }
       const { title, mediaType, chunks } = read
@@ -60,7 +72,6 @@ async function ingestOne(
         contentHash: bytesHash,
         chunks: chunks.length,
       })
-      const { text, identifiers } = lexicalOf(title, read.text)
       const record: ItemRecord = {
         content: read.text,
         contentHash: read.contentHash,
@@ -79,23 +90,48 @@ async function ingestOne(
         importance: 0.5,
         expiresAt: null,
         metadata: {},
-        lexicalText: text,
-        identifiers,
+        lexicalText: lexical.text,
+        identifiers: lexical.identifiers,
         chunks,
         vectors: null,
       }
       const [inserted] = await insertItems(tx, [record], null)
       const [current] = inserted ? [inserted] : await findCurrent(tx, [{ position: 0, record }])
       if (!current) return null
+      if (!inserted && known?.itemId === current.id) await retell(tx, known, input, title, lexical)
       await supersedeEarlier(tx, documentId, current.id)
       return current.id
     })
-    return { path, status: known ? 'updated' : 'created', id, chunks: read.chunks.length }
+    return { path, status: known ? 'updated' : 'created', id, chunks: read.chunks.length, title: read.title }
   } catch (error) {
     // What is wrong with one document (unreadable, too large, refused by the database) does not end the others.
     if (!isTurboError(error, 'invalid_input', 'unsupported_media_type', 'payload_too_large', 'conflict')) throw error
-    return { path, status: 'failed', id: null, chunks: 0, detail: error.message }
+    return { path, status: 'failed', id: null, chunks: 0, detail: error.message, title: null }
   }
+}
+
+/** Other bytes, the same text: the item stays, what is said about it may be another. */
+async function retell(
+  tx: Executor,
+  known: KnownDocument,
+  input: IngestInput,
+  title: string,
+  lexical: ReturnType<typeof lexicalOf>,
+): Promise<void> {
+  const retitled = known.title !== title
+  const changes: PatchInput = { ...changesOf(known, input), ...(retitled ? { title } : {}) }
+  if (Object.keys(changes).length > 0) await updateItem(tx, known.itemId, changes, retitled ? lexical : null)
+}
+
+/** The tags and scope that are given and differ from the item's; null where none do. */
+function changesOf(
+  { tags, scope }: KnownDocument,
+  { tags: newTags = tags, scope: newScope = scope }: IngestInput,
+): (PatchInput & Partial<Pick<KnownDocument, 'tags' | 'scope'>>) | null {
+  const retagged = JSON.stringify(tags) !== JSON.stringify(newTags)
+  const moved = scope !== newScope
+  if (!retagged && !moved) return null
+  return { ...(retagged ? { tags: newTags } : {}), ...(moved ? { scope: newScope } : {}) }
 }
 
 function hashOf({ content, mediaType }: DocumentInput): string {

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { Executor } from '../../db/executor.ts'
-import type { DocumentationSource } from '../types.ts'
+import type { DocumentationSource, DocumentEntry } from '../types.ts'
 
 export interface DocumentIdentity {
   project: string | null
@@ -14,6 +14,10 @@ export interface DocumentRow {
   contentHash: string
   itemId: number
   chunks: number
+  /** Of its item. */
+  title: string | null
+  tags: string[]
+  scope: string
 }
 
 /** Documents of a source that are current, by path. */
@@ -24,7 +28,7 @@ export function findDocuments(
   paths: string[],
 ): Promise<DocumentRow[]> {
   return db.query<DocumentRow>(sql`
-    select d.id, d.path, d.content_hash, d.chunks, k.id as item_id
+    select d.id, d.path, d.content_hash, d.chunks, k.id as item_id, k.title, k.tags, k.scope
     from documents d join agent_knowledge k on k.document_id = d.id and k.valid_to is null
     where coalesce(d.project, '') = coalesce(${project}::text, '') and d.source = ${source}
       and d.path = any(${sql.param(paths)}::text[]) and d.expired_at is null`)
@@ -75,6 +79,23 @@ export async function expireMissing(
     )
     select id from gone`)
   return rows.length
+}
+
+/** Current documents in the order in which they were first read, from behind document `afterId`. */
+export function listDocumentRows(
+  db: Executor,
+  { project, source }: { project?: string; source?: string },
+  afterId: number,
+  limit: number,
+): Promise<(DocumentEntry & { id: number })[]> {
+  const ofProject = project === undefined ? sql`` : sql`and d.project = ${project}`
+  const ofSource = source === undefined ? sql`` : sql`and d.source = ${source}`
+  return db.query(sql`
+    select d.id, d.project, d.source, d.path, d.title, d.media_type, d.chunks, d.updated_at,
+      (select max(k.id) from agent_knowledge k where k.document_id = d.id and k.valid_to is null) as item_id
+    from documents d
+    where d.id > ${afterId} and d.expired_at is null ${ofProject} ${ofSource}
+    order by d.id limit ${limit}`)
 }
 
 /** Collections of documents with their size and when they last changed. */

@@ -85,7 +85,7 @@ export function createReader(options: ReaderOptions = {}): Reader {
           // An idle thread does not keep the process alive.
           thread.unref()
           idle.push(thread)
-        }
+        } else forget(thread)
         dispatch()
       })
     }

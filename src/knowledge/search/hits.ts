@@ -22,17 +22,20 @@ export function toSource(row: SourceColumns): KnowledgeSource & { path?: string 
   return source
 }
 
-export function toHit(row: SearchRow, denseWeight: number, explain: boolean): QueryHit {
-  const whole = row.startOffset === 0 && row.endOffset === row.content.length
-  const passage =
-    row.startOffset === null || row.endOffset === null || whole
-      ? null
-      : row.content.slice(row.startOffset, row.endOffset)
+/** What a hit shows of its item. */
+type Excerpt = Pick<QueryHit, 'content' | 'truncated' | 'passage'>
+
+/** The whole content, and the best passage where that is only a part of it. */
+export function wholeExcerpt({ startOffset, endOffset }: SearchRow, content: string): Excerpt {
+  const whole = startOffset === 0 && endOffset === content.length
+  const passage = startOffset === null || endOffset === null || whole ? null : content.slice(startOffset, endOffset)
+  return { content, truncated: false, passage }
+}
+
+export function toHit(row: SearchRow, excerpt: Excerpt, denseWeight: number, explain: boolean): QueryHit {
   const hit: QueryHit = {
     id: row.id,
-    content: row.content,
-    truncated: false,
-    passage,
+    ...excerpt,
     title: row.title,
     knowledgeType: row.knowledgeType,
     category: row.category,
@@ -68,6 +71,11 @@ function explanation(row: SearchRow, weight: number): ResultExplanation {
     lexical: lexical && { ...lexical, contribution: round(lexicalPart) },
     importanceFactor: round(factor),
   }
+}
+
+/** A copy: a caller that changes its hit must not change the next caller's. */
+export function copyOf(hit: QueryHit): QueryHit {
+  return { ...hit, tags: [...hit.tags], source: { ...hit.source } }
 }
 
 /** Six decimals: more is noise of half precision. */

@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { must } from '../../base/assert.ts'
 import type { Executor } from '../../db/executor.ts'
-import { inScope } from '../scope-queries.ts'
+import { ANSWER_BYTES_MAX, inScope } from '../scope-queries.ts'
 import type { KnowledgeFilter } from '../types.ts'
 
 /** BM25 parameters in the range its authors recommend (Robertson and Zaragoza, 2009). */
@@ -37,18 +37,25 @@ export interface SearchPlan {
   space: { id: number; dimensions: number } | null
   /** Compare every vector in scope instead of walking the index. */
   exact: boolean
+  /** True when the scope was counted to hold at most {@link EXACT_SCOPE_MAX} items. */
+  narrow: boolean
   /** Rows that each arm ranks before fusion. */
   depth: number
   /** What a point of similarity above the arm's floor is worth against a share of the query's idf. */
   denseWeight: number
   filter: KnowledgeFilter
   minSimilarity: number | null
+  /** Whether rows below `minSimilarity` come too, without contents. */
+  keepsDissimilar: boolean
   limit: number
+  /** Rows that come with their contents, of those that are similar enough. */
+  contentsMax: number
 }
 
 export interface SearchRow {
   id: number
-  content: string
+  /** Null for a row that is not to be returned, and where the contents of an answer pass {@link ANSWER_BYTES_MAX}. */
+  content: string | null
   title: string | null
   knowledgeType: string
   category: string | null
@@ -82,7 +89,7 @@ export interface SearchFacts {
   /** Chunks that the dense arm found, and the least similarity among them. */
   denseFound: number
   leastSimilarity: number | null
-  /** True when every word of the query chose candidates, so that the lexical arm missed nothing. */
+  /** True when every word of the query chose candidates and all were ranked: the lexical arm missed nothing. */
   lexicalComplete: boolean
   /** True when items in scope still wait for their vectors. */
   backlog: boolean
@@ -154,7 +161,7 @@ function lexicalCtes(plan: SearchPlan): SQL {
   if (plan.text === null) {
     return sql`query as (select true as lexical_complete),
     lexical as (select null::bigint as id, null::real as importance, null::float8 as bm25,
-      null::float8 as coverage, null::bigint as rank where false)`
+      null::float8 as coverage, null::bigint as rank, null::bigint as matched where false)`
   }
   const words = Array.from({ length: plan.slots }, (_, index) => {
     const slot = sql.raw(`[${index + 1}]`)
@@ -178,7 +185,7 @@ function lexicalCtes(plan: SearchPlan): SQL {
       offset 0
     ),
     lexical as materialized (
-      select id, importance, bm25, bm25 / (select idf_total from query) as coverage,
+      select id, importance, bm25, bm25 / (select idf_total from query) as coverage, count(*) over () as matched,
         row_number() over (order by bm25 desc, id) as rank
       from (select id, importance, ${sql.join(words, sql` + `)} as bm25 from candidates) ranked
       order by bm25 desc, id limit ${sql.raw(String(plan.depth))}
@@ -195,6 +202,13 @@ function denseCtes(plan: SearchPlan): SQL {
   const distance = sql`v.embedding::${type} <=> (select vector from target)`
   const space = sql.raw(String(plan.space.id))
   const depth = sql.raw(String(plan.depth))
+  // As an array, whatever the planner thinks of the scope: it finds the vectors by their items.
+  const listed = sql`
+    (select v.item_id, v.chunk_id, ${distance} as distance
+     from knowledge_vectors v
+     where v.space_id = ${space}
+       and v.item_id = any((select array_agg(k.id) from agent_knowledge k where ${inScope(plan.filter)})::bigint[])
+     order by ${distance} limit ${depth})`
   const all = sql`
     (select v.item_id, v.chunk_id, ${distance} as distance
      from knowledge_vectors v join agent_knowledge k on k.id = v.item_id
@@ -208,7 +222,8 @@ function denseCtes(plan: SearchPlan): SQL {
      where v.space_id = ${space} and ${which}
        and (select ${inScope(plan.filter)} from agent_knowledge k where k.id = v.item_id)
      order by ${distance} limit ${depth})`
-  const arms = plan.exact ? all : sql`${part(sql`v.indexed`)} union all ${part(sql`not v.indexed`)}`
+  const exact = plan.narrow ? listed : all
+  const arms = plan.exact ? exact : sql`${part(sql`v.indexed`)} union all ${part(sql`not v.indexed`)}`
   return sql`
     target as materialized (select ${plan.vector}::${type} as vector),
     nearest as materialized (
@@ -229,7 +244,9 @@ function denseCtes(plan: SearchPlan): SQL {
 
 /** Both arms, their fusion and the winning items in one statement, so one round trip. */
 export function searchStatement(plan: SearchPlan): SQL {
-  const threshold = plan.minSimilarity === null ? sql`` : sql`where d.similarity >= ${plan.minSimilarity}`
+  const { minSimilarity, keepsDissimilar } = plan
+  const similar = minSimilarity === null ? sql`true` : sql`coalesce(t.similarity >= ${minSimilarity}::float8, false)`
+  const threshold = minSimilarity === null || keepsDissimilar ? sql`` : sql`where d.similarity >= ${minSimilarity}`
   return sql`
     with ${lexicalCtes(plan)}, ${denseCtes(plan)},
     fused as materialized (
@@ -240,7 +257,10 @@ export function searchStatement(plan: SearchPlan): SQL {
       from dense d full join lexical l on l.id = d.id ${threshold}
     ),
     top as materialized (select * from fused order by score desc, id limit ${plan.limit})
-    select k.id, k.content, k.title, k.knowledge_type, k.category, k.tags, k.project, k.scope, k.source_session,
+    select k.id,
+      case when ${similar} and row_number() over best <= ${plan.contentsMax}
+        and sum(octet_length(k.content)) over best <= ${ANSWER_BYTES_MAX} then k.content end as content,
+      k.title, k.knowledge_type, k.category, k.tags, k.project, k.scope, k.source_session,
       k.source_task, k.source_agent, k.source_url, k.source_commit, k.created_at, k.importance,
       (select path from documents where documents.id = k.document_id) as path, c.start_offset, c.end_offset,
       t.similarity, t.dense_rank, t.bm25, t.lexical_rank, t.coverage, t.score,
@@ -248,17 +268,26 @@ export function searchStatement(plan: SearchPlan): SQL {
     from (
       select (select count(*) from fused) as total_candidates, (select count(*) from nearest) as dense_found,
         (select 1 - max(distance) from nearest) as least_similarity,
-        (select lexical_complete from query) as lexical_complete,
+        (select lexical_complete from query)
+          and coalesce((select matched from lexical limit 1), 0) < ${sql.raw(String(LEXICAL_ROWS_MAX))} as lexical_complete,
         exists (select from agent_knowledge k where embedding_state = 'pending' and ${inScope(plan.filter)}) as backlog
     ) facts
     left join (top t join agent_knowledge k on k.id = t.id) on true
     left join lateral (select start_offset, end_offset from knowledge_chunks where id = t.chunk_id offset 0) c on true
+    window best as (partition by ${similar} order by t.score desc, k.id)
     order by t.score desc, k.id`
 }
 
 export async function search(db: Executor, plan: SearchPlan): Promise<{ rows: SearchRow[]; facts: SearchFacts }> {
   const rows = await db.query<SearchFacts & (SearchRow | { id: null })>(searchStatement(plan))
   return { rows: rows.filter((row) => row.id !== null), facts: must(rows[0], 'the facts come without rows too') }
+}
+
+/** The first `chars` code points of an item's content; undefined when it is gone. */
+export async function contentHead(db: Executor, id: number, chars: number): Promise<string | undefined> {
+  const rows = await db.query<{ head: string }>(sql`
+    select left(content, ${chars}) as head from agent_knowledge where id = ${id}`)
+  return rows[0]?.head
 }
 
 export interface WordRow {

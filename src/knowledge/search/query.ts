@@ -1,4 +1,4 @@
-import { isTurboError } from '../../base/errors.ts'
+import { invalid, isTurboError } from '../../base/errors.ts'
 import type { Database } from '../../db/executor.ts'
 import type { AnswerCache } from '../cache.ts'
 import { isNarrowed } from '../scope-queries.ts'
@@ -6,11 +6,12 @@ import type { SpaceRow } from '../spaces/queries.ts'
 import type { EmbeddingSpaces } from '../spaces/spaces.ts'
 import { toVectorText } from '../spaces/vectors.ts'
 import { identifierTokens } from '../text/identifiers.ts'
-import type { QueryExplanation, QueryInput, QueryMode, QueryResult } from '../types.ts'
+import type { QueryExplanation, QueryHit, QueryInput, QueryMode, QueryResult } from '../types.ts'
 import { fitToTokens } from './budget.ts'
-import { toHit } from './hits.ts'
+import { copyOf, toHit, wholeExcerpt } from './hits.ts'
 import {
   ARM_DEPTH,
+  contentHead,
   countScope,
   countVectors,
   EXACT_SCOPE_MAX,
@@ -36,6 +37,8 @@ const DENSE_WEIGHT = 1.5
 const SLOTS = [2, 4, 6, 8, 12, 16, 24, 32] as const
 /** An explanation looks at all that both arms found, to say what was dropped. */
 const EXPLAIN_ROWS_MAX = 200
+/** What is shown of an item too long for the answer when no passage of it was found. */
+const HEAD_CHARS = 2_000
 
 /** What an answer may be computed from and is counted in. */
 export interface QueryContext {
@@ -49,18 +52,22 @@ export interface QueryContext {
 
 export async function query(context: QueryContext, input: QueryInput): Promise<QueryResult> {
   const startedAt = performance.now()
+  if (input.mode === 'text' && input.minSimilarity !== undefined) {
+    throw invalid('/min_similarity', 'mode text compares no vectors: leave out min_similarity, or use another mode')
+  }
   const key = input.explain ? null : JSON.stringify(input)
   const known = key === null ? undefined : context.cache.get(key)
   if (known) {
     context.onAccess(known.results.map((hit) => hit.id))
-    return { ...known, cached: true, tookMs: since(startedAt) }
+    return { ...known, results: known.results.map(copyOf), cached: true, tookMs: since(startedAt) }
   }
   const { generation } = context.cache
   const computed = await answer(context, input, startedAt)
   const { result } = computed
   context.onAccess(result.results.map((hit) => hit.id))
   if (key !== null && !result.degraded) {
-    context.cache.set(key, result, { generation, startedAt, bytes: sizeOf(result), msMax: computed.validMs })
+    const kept = { ...result, results: result.results.map(copyOf) }
+    context.cache.set(key, kept, { generation, startedAt, bytes: sizeOf(result), msMax: computed.validMs })
   }
   return result
 }
@@ -92,8 +99,8 @@ async function answer(context: QueryContext, input: QueryInput, startedAt: numbe
     return kept
   })
   for (const row of similar.slice(limit)) dropped.push({ id: row.id, reason: 'limit' })
-  const hits = similar.slice(0, limit).map((row) => toHit(row, plan.denseWeight, input.explain ?? false))
-  const fitted = input.maxTokens === undefined ? { hits, dropped: [] } : await fitToTokens(hits, input.maxTokens)
+  const hits = await toHits(context, similar.slice(0, limit), plan.denseWeight, input.explain ?? false)
+  const fitted = input.maxTokens === undefined ? { hits, dropped: [] } : fitToTokens(hits, input.maxTokens)
   dropped.push(...fitted.dropped)
 
   const result: QueryResult = {
@@ -117,6 +124,29 @@ async function answer(context: QueryContext, input: QueryInput, startedAt: numbe
   result.tookMs = since(startedAt)
   const expiries = rows.map((row) => row.expiresInSeconds ?? Number.POSITIVE_INFINITY)
   return { result, validMs: Math.min(...expiries) * 1000 }
+}
+
+/** Hits with their contents; of those that the answer has no room for the passage alone, fetched one at a time. */
+async function toHits(
+  { db }: QueryContext,
+  rows: SearchRow[],
+  denseWeight: number,
+  explain: boolean,
+): Promise<QueryHit[]> {
+  const hits: QueryHit[] = []
+  for (const row of rows) {
+    const { content, startOffset, endOffset } = row
+    if (content !== null) {
+      hits.push(toHit(row, wholeExcerpt(row, content), denseWeight, explain))
+      continue
+    }
+    // Offsets count UTF-16 units, of which there are no fewer than code points.
+    const head = await contentHead(db, row.id, endOffset ?? HEAD_CHARS)
+    if (head === undefined) continue
+    const passage = head.slice(startOffset ?? 0, endOffset ?? undefined)
+    hits.push(toHit(row, { content: passage, truncated: true, passage: null }, denseWeight, explain))
+  }
+  return hits
 }
 
 /** The query's vector; null, with the reason in `degraded`, when a hybrid query has to do without. */
@@ -160,11 +190,14 @@ async function planSearch(
     vector: embedding?.vector ?? null,
     space: embedding?.space ?? null,
     exact,
+    narrow: exact,
     depth: (input.limit ?? LIMIT_DEFAULT) > ARM_DEPTH ? 2 * ARM_DEPTH : ARM_DEPTH,
     denseWeight: DENSE_WEIGHT * spaces.embedder.traits.worth,
     filter,
-    minSimilarity: explain ? null : (input.minSimilarity ?? null),
+    minSimilarity: input.minSimilarity ?? null,
+    keepsDissimilar: explain,
     limit: explain ? EXPLAIN_ROWS_MAX : (input.limit ?? LIMIT_DEFAULT),
+    contentsMax: input.limit ?? LIMIT_DEFAULT,
   }
 }
 
@@ -212,9 +245,14 @@ function isSimilar({ similarity }: SearchRow, { minSimilarity }: QueryInput): bo
   return minSimilarity === undefined || (similarity !== null && similarity >= minSimilarity)
 }
 
-/** An upper estimate of the lexemes in a text, rounded up to a step. */
-function slotsFor(text: string, identifiers: number): number {
-  const words = text.split(/[^\p{L}\p{N}]+/u).filter(Boolean).length + identifiers
+/**
+ * An upper bound of the lexemes in a text, rounded up to a step: its words, and for what PostgreSQL indexes whole besides
+ * its parts (hyphenated words, URLs) one more each.
+ */
+export function slotsFor(text: string, identifiers: number): number {
+  const parts = text.match(/[\p{L}\p{N}]+/gu)?.length ?? 0
+  const wholes = text.match(/[\p{L}\p{N}][-/]/gu)?.length ?? 0
+  const words = parts + wholes + identifiers
   return SLOTS.find((step) => step >= words) ?? (SLOTS.at(-1) as number)
 }
 

@@ -138,7 +138,10 @@ export interface ChunkToEmbed {
   endOffset: number
 }
 
-/** Chunks after `afterChunkId` without a vector in the space, oldest first; of pending items only where asked. */
+/**
+ * Chunks after `afterChunkId` without a vector in the space, by id; with `onlyPending` those of pending items, item by
+ * item, where few pending items among many must not cost a look at every chunk.
+ */
 export function chunksToEmbed(
   db: Executor,
   spaceId: number,
@@ -146,10 +149,24 @@ export function chunksToEmbed(
   limit: number,
   onlyPending: boolean,
 ): Promise<ChunkToEmbed[]> {
-  const pending = onlyPending ? sql`and k.embedding_state = 'pending'` : sql``
+  if (onlyPending) {
+    return db.query<ChunkToEmbed>(sql`
+      with last as materialized (
+        select coalesce((select item_id from knowledge_chunks where id = ${afterChunkId}), 0) as item_id
+      )
+      select c.id as chunk_id, k.id as item_id, k.title, c.heading, c.start_offset, c.end_offset
+      from agent_knowledge k cross join lateral (
+        select c.id, c.heading, c.start_offset, c.end_offset from knowledge_chunks c
+        where c.item_id = k.id and (k.id > (select item_id from last) or c.id > ${afterChunkId})
+          and not exists (select from knowledge_vectors v where v.chunk_id = c.id and v.space_id = ${spaceId})
+        offset 0
+      ) c
+      where k.embedding_state = 'pending' and k.id >= (select item_id from last)
+      order by k.id, c.id limit ${limit}`)
+  }
   return db.query<ChunkToEmbed>(sql`
     select c.id as chunk_id, c.item_id, k.title, c.heading, c.start_offset, c.end_offset
-    from knowledge_chunks c join agent_knowledge k on k.id = c.item_id ${pending}
+    from knowledge_chunks c join agent_knowledge k on k.id = c.item_id
     where c.id > ${afterChunkId}
       and not exists (select from knowledge_vectors v where v.chunk_id = c.id and v.space_id = ${spaceId})
     order by c.id limit ${limit}`)
@@ -178,12 +195,14 @@ export async function insertVectors(
 
 /**
  * Marks pending items whose every chunk has a vector of the space as ready; items without chunks as well. Chunks that
- * the embedder has refused need none: asking again and again would change nothing.
+ * the embedder has refused need none: asking again and again would change nothing. Does nothing once another space is
+ * active, which this process may not have noticed yet.
  */
 export async function markReady(db: Executor, spaceId: number, itemIds: number[], refused: number[]): Promise<void> {
   await db.query(sql`
     update agent_knowledge k set embedding_state = 'ready'
-    where k.id = any(${sql.param(itemIds)}::bigint[]) and k.embedding_state = 'pending' and not exists (
+    where k.id = any(${sql.param(itemIds)}::bigint[]) and k.embedding_state = 'pending'
+      and exists (select from embedding_spaces where id = ${spaceId} and status = 'active') and not exists (
       select from knowledge_chunks c
       where c.item_id = k.id and c.id <> all(${sql.param(refused)}::bigint[]) and not exists (
         select from knowledge_vectors v where v.chunk_id = c.id and v.space_id = ${spaceId}))`)
@@ -195,7 +214,9 @@ export async function markReady(db: Executor, spaceId: number, itemIds: number[]
  */
 export async function markFinished(db: Executor, spaceId: number, limit: number): Promise<number> {
   const rows = await db.query<{ id: number }>(sql`
-    select p.id from agent_knowledge p where p.embedding_state = 'pending' and not exists (
+    select p.id from agent_knowledge p
+    where p.embedding_state = 'pending'
+      and exists (select from embedding_spaces where id = ${spaceId} and status = 'active') and not exists (
       select from knowledge_chunks c where c.item_id = p.id and not exists (
         select from knowledge_vectors v where v.chunk_id = c.id and v.space_id = ${spaceId}))
     limit ${limit}`)
@@ -212,9 +233,13 @@ export async function embeddingProgress(db: Executor, spaceId: number): Promise<
   return rows[0] ?? { done: 0, total: 0 }
 }
 
+/** Health asks for it every second: more than this many are not told apart. */
+const PENDING_COUNTED_MAX = 100_000
+
+/** Items waiting for their vectors, counted no further than 100,000. */
 export async function pendingItems(db: Executor): Promise<number> {
-  const rows = await db.query<{ items: number }>(
-    sql`select count(*) as items from agent_knowledge where embedding_state = 'pending'`,
-  )
+  const rows = await db.query<{ items: number }>(sql`
+    select count(*) as items
+    from (select from agent_knowledge where embedding_state = 'pending' limit ${PENDING_COUNTED_MAX}) p`)
   return rows[0]?.items ?? 0
 }

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { invalid, isTurboError, TurboError } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import type { Database, Executor } from '../../db/executor.ts'
@@ -13,6 +14,12 @@ import { findCurrent, findItem, type InsertedRow, type ItemRecord, insertItems, 
 const EMBED_WAIT_MS = 5_000
 /** Above this many chunks an add does not wait for vectors at all. */
 const EMBED_WAIT_CHUNKS_MAX = 4_000
+/** Texts embedded in one go at first: what a slow embedder has finished in time is kept. */
+const EMBED_SLICE_MIN = 32
+/** An embedder that does a slice in this time is given twice as many at once. */
+const EMBED_SLICE_FAST_MS = 500
+/** Items made ready between two turns of the event loop. */
+const TURN_ITEMS = 20
 /**
  * Items a statement: the embedded engine answers nothing else while one runs. On a server an atomic batch is one
  * statement: several in one transaction would take their locks in another order than other batches do.
@@ -48,7 +55,11 @@ export async function addBatch(
   context: AddContext,
   { items, atomic }: { items: AddInput[]; atomic: boolean },
 ): Promise<BatchResult> {
-  const unembedded = await Promise.all(items.map((item) => toRecord(context, item)))
+  const unembedded: ItemRecord[] = []
+  for (let at = 0; at < items.length; at += TURN_ITEMS) {
+    unembedded.push(...(await Promise.all(items.slice(at, at + TURN_ITEMS).map((item) => toRecord(context, item)))))
+    await setImmediate()
+  }
   const { records, spaceId } = await embedRecords(context, unembedded)
   const { db } = context
   const size = STATEMENT_ITEMS_MAX[db.engine][atomic ? 'atomic' : 'each']
@@ -206,7 +217,7 @@ export async function toRecord(context: AddContext, input: AddInput): Promise<It
   }
 }
 
-/** Adds vectors, all of one space, where the embedder gives them in time; otherwise the items are stored as pending. */
+/** Adds vectors, all of one space, to the items that the embedder finishes in time; the others are stored as pending. */
 async function embedRecords(
   { spaces, log }: AddContext,
   records: ItemRecord[],
@@ -215,18 +226,35 @@ async function embedRecords(
     chunks.map(({ start, end, heading }) => embeddingText(title, heading, content.slice(start, end))),
   )
   if (texts.length === 0 || texts.length > EMBED_WAIT_CHUNKS_MAX) return { records, spaceId: null }
+  const vectors: string[] = []
+  let spaceId: number | null = null
+  const deadline = performance.now() + EMBED_WAIT_MS
   try {
-    const { space, vectors } = await spaces.embed(texts, 'document', EMBED_WAIT_MS)
-    let at = 0
-    const embedded = records.map((record) => {
-      const own = vectors.slice(at, at + record.chunks.length).map(toVectorText)
-      at += record.chunks.length
-      return { ...record, vectors: own }
-    })
-    return { records: embedded, spaceId: space.id }
+    for (let size = EMBED_SLICE_MIN; vectors.length < texts.length; ) {
+      const startedAt = performance.now()
+      if (startedAt >= deadline) break
+      const slice = texts.slice(vectors.length, vectors.length + size)
+      const embedded = await spaces.embed(slice, 'document', Math.ceil(deadline - startedAt))
+      // Another space became the active one: vectors of two never meet.
+      if (spaceId !== null && spaceId !== embedded.space.id) return { records, spaceId: null }
+      spaceId = embedded.space.id
+      vectors.push(...embedded.vectors.map(toVectorText))
+      if (performance.now() - startedAt < EMBED_SLICE_FAST_MS) size *= 2
+    }
   } catch (error) {
     if (!isTurboError(error, 'embedder_unavailable', 'space_mismatch', 'timeout', 'invalid_input')) throw error
-    log.debug({ code: error.code, items: records.length }, 'vectors are left to the backlog')
-    return { records, spaceId: null }
+    log.debug({ code: error.code, chunks: texts.length - vectors.length }, 'vectors are left to the backlog')
   }
+  return { records: withVectors(records, vectors), spaceId }
+}
+
+/** Gives each item its vectors, in order, as far as they go: an item has all of its own or none. */
+function withVectors(records: ItemRecord[], vectors: string[]): ItemRecord[] {
+  let at = 0
+  return records.map((record) => {
+    const end = at + record.chunks.length
+    const own = end <= vectors.length ? vectors.slice(at, end) : null
+    at = end
+    return { ...record, vectors: own }
+  })
 }

@@ -1,5 +1,6 @@
-import { invalid, TurboError } from '../../base/errors.ts'
+import { TurboError } from '../../base/errors.ts'
 import type { Database } from '../../db/executor.ts'
+import { readCursor, writeCursor } from '../cursor.ts'
 import { toSource } from '../search/hits.ts'
 import { lexicalOf } from '../text-index.ts'
 import type { HistoryEntry, KnowledgeItem, ListInput, Page, PatchInput } from '../types.ts'
@@ -11,21 +12,21 @@ export async function get(db: Database, id: number): Promise<KnowledgeItem> {
   return toItem(row)
 }
 
-/** Newest first; `cursor` is opaque and stays good while items come and go. */
+/** Newest first; `cursor` is opaque and stays good while items come and go. A page of long items ends early. */
 export async function list(db: Database, input: ListInput): Promise<Page<KnowledgeItem>> {
   const { limit = 20, cursor, ...filter } = input
-  const rows = await listItems(db, filter, cursor === undefined ? null : readCursor(cursor), limit + 1)
-  const items = rows.slice(0, limit).map(toItem)
-  const last = items.at(-1)
-  return { items, nextCursor: rows.length > limit && last ? writeCursor(last.id) : null }
+  const rows = await listItems(db, filter, cursor === undefined ? null : readCursor('k', cursor), limit)
+  const items = rows.map(({ found: _found, ...row }) => toItem(row))
+  const last = rows.at(-1)
+  return { items, nextCursor: last && last.found > rows.length ? writeCursor('k', last.id) : null }
 }
 
 /** Changes fields other than the content, which only a successor (`supersedes`) can replace. */
 export async function patch(db: Database, id: number, input: PatchInput): Promise<KnowledgeItem> {
   const before = await findItem(db, id)
   if (!before) throw notFound(id)
-  const retitled = input.title !== undefined && input.title !== before.title
-  const lexical = retitled ? lexicalOf(input.title ?? null, before.content) : null
+  // Whatever the title was: another change of it may come between this look and the update. Contents never change.
+  const lexical = input.title === undefined ? null : lexicalOf(input.title, before.content)
   if (!(await updateItem(db, id, input, lexical))) throw notFound(id)
   return get(db, id)
 }
@@ -35,20 +36,24 @@ export async function erase(db: Database, id: number): Promise<{ id: number; era
   return { id, erased: true }
 }
 
-/** Everything that happened to an item and to those it replaced or was replaced by, oldest first. */
-export async function history(db: Database, id: number): Promise<{ items: HistoryEntry[] }> {
-  const versions = await versionsOf(db, id)
+/**
+ * What happened to an item and to those it replaced or was replaced by, oldest first; of a longer history the latest
+ * `limit` entries.
+ */
+export async function history(db: Database, id: number, limit = 200): Promise<{ items: HistoryEntry[] }> {
+  const versions = await versionsOf(db, id, limit)
   if (versions.length === 0) throw notFound(id)
   const entries: HistoryEntry[] = versions.map(({ createdAt, id }) => ({ at: createdAt, kind: 'created', id }))
   const ids = versions.map((version) => version.id)
-  for (const { itemId, changedAt, before } of await revisionsOf(db, ids)) {
+  for (const { itemId, changedAt, before } of await revisionsOf(db, ids, limit)) {
     entries.push({ at: changedAt, kind: 'changed', id: itemId, before })
   }
   for (const { validTo, supersededBy, id } of versions) {
     if (validTo !== null) entries.push({ at: validTo, kind: supersededBy === null ? 'expired' : 'superseded', id })
   }
   // What happened to one item at one moment stays in this order: the change that ends it comes before its end.
-  return { items: entries.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : a.id - b.id)) }
+  const sorted = entries.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : a.id - b.id))
+  return { items: sorted.slice(-limit) }
 }
 
 function toItem(row: ItemRow): KnowledgeItem {
@@ -59,14 +64,4 @@ function toItem(row: ItemRow): KnowledgeItem {
 
 function notFound(id: number): TurboError {
   return new TurboError('not_found', `there is no item ${id}`, { next: 'List items to see which ids exist.' })
-}
-
-function writeCursor(id: number): string {
-  return Buffer.from(`k${id}`, 'utf8').toString('base64url')
-}
-
-function readCursor(cursor: string): number {
-  const match = /^k(\d{1,15})$/.exec(Buffer.from(cursor, 'base64url').toString('utf8'))
-  if (!match) throw invalid('/cursor', 'not a cursor that a list answered with')
-  return Number(match[1])
 }

@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Executor } from '../../db/executor.ts'
-import { inScope } from '../scope-queries.ts'
+import { ANSWER_BYTES_MAX, inScope } from '../scope-queries.ts'
 import { SPACE_SWITCH_LOCK } from '../spaces/queries.ts'
 import type { EmbeddingState, KnowledgeFilter, PatchInput } from '../types.ts'
 
@@ -88,18 +88,22 @@ export function insertItems(db: Executor, records: ItemRecord[], spaceId: number
         project text, scope text, source_session text, source_task text, source_agent text, source_url text,
         source_commit text, document_id bigint, importance real, expires_at timestamptz, metadata jsonb,
         lexical_text text, identifiers text[], embedded boolean)
+      -- Before an id is drawn, the transaction has its own: see isOver in background/queries.ts.
+      where pg_current_xact_id() is not null
     ),
     active as materialized (
       select id from embedding_spaces
       where id = ${spaceId}::int and status = 'active' and pg_try_advisory_xact_lock_shared(${SPACE_SWITCH_LOCK})
     ),
-    closed as (
-      update agent_knowledge k set valid_to = k.expires_at
-      from input i
+    expired as materialized (
+      select k.id from agent_knowledge k, input i
       where k.content_hash = i.content_hash and coalesce(k.project, '') = coalesce(i.project, '')
         and k.scope = i.scope and coalesce(k.document_id, 0) = coalesce(i.document_id, 0)
         and k.valid_to is null and k.expires_at <= now()
-      returning k.id
+      order by k.id for update of k
+    ),
+    closed as (
+      update agent_knowledge k set valid_to = k.expires_at from expired where k.id = expired.id returning k.id
     ),
     inserted as (
       insert into agent_knowledge (id, content, content_hash, title, knowledge_type, category, tags, project, scope,
@@ -216,18 +220,31 @@ export async function findItem(db: Executor, id: number): Promise<ItemRow | unde
   return rows[0]
 }
 
-/** Newest first, from below `beforeId`. */
+/**
+ * Newest first, from below `beforeId`: up to `limit` items, fewer where their contents pass {@link ANSWER_BYTES_MAX},
+ * and at least one. `found` counts the items there are, no further than `limit` + 1.
+ */
 export function listItems(
   db: Executor,
   filter: KnowledgeFilter & { includeHistory?: boolean },
   beforeId: number | null,
   limit: number,
-): Promise<ItemRow[]> {
+): Promise<(ItemRow & { found: number })[]> {
   const { includeHistory, ...narrowing } = filter
   const scope = inScope(narrowing, includeHistory)
   const below = beforeId === null ? sql`` : sql`and k.id < ${beforeId}`
-  return db.query<ItemRow>(sql`
-    select ${ITEM_COLUMNS} from agent_knowledge k where ${scope} ${below} order by k.id desc limit ${limit}`)
+  return db.query<ItemRow & { found: number }>(sql`
+    select ${ITEM_COLUMNS}, page.found
+    from (
+      select id, count(*) over () as found, row_number() over newest as place, sum(bytes) over newest as bytes
+      from (
+        select k.id, octet_length(k.content) as bytes
+        from agent_knowledge k where ${scope} ${below} order by k.id desc limit ${limit + 1}
+      ) sized
+      window newest as (order by id desc)
+    ) page join agent_knowledge k on k.id = page.id
+    where page.place <= ${limit} and (page.place = 1 or page.bytes <= ${ANSWER_BYTES_MAX})
+    order by k.id desc`)
 }
 
 /** Changes an item's fields, keeping what they were as a revision; no row when there is no such item. */
@@ -285,7 +302,8 @@ export async function deleteItem(db: Executor, id: number): Promise<boolean> {
 }
 
 /** The versions of an item, oldest first: those it replaced and those that replaced it. */
-export function versionsOf(db: Executor, id: number): Promise<VersionRow[]> {
+/** The newest `limit` of the items that replace each other, of which `id` is one; oldest first. */
+export function versionsOf(db: Executor, id: number, limit: number): Promise<VersionRow[]> {
   return db.query<VersionRow>(sql`
     with recursive older as (
       select id from agent_knowledge where id = ${id}
@@ -294,10 +312,12 @@ export function versionsOf(db: Executor, id: number): Promise<VersionRow[]> {
       select id, superseded_by from agent_knowledge where id = ${id}
       union select k.id, k.superseded_by from agent_knowledge k join newer on k.id = newer.superseded_by
     )
-    select k.id, k.created_at, k.valid_to, k.superseded_by, k.expires_at
-    from agent_knowledge k
-    where k.id in (select id from older union select id from newer)
-    order by k.id`)
+    select * from (
+      select k.id, k.created_at, k.valid_to, k.superseded_by, k.expires_at
+      from agent_knowledge k
+      where k.id in (select id from older union select id from newer)
+      order by k.id desc limit ${limit}
+    ) latest order by id`)
 }
 
 export interface VersionRow {
@@ -308,13 +328,17 @@ export interface VersionRow {
   expiresAt: string | null
 }
 
+/** The latest `limit` changes of these items, oldest first. */
 export function revisionsOf(
   db: Executor,
   ids: number[],
+  limit: number,
 ): Promise<{ itemId: number; changedAt: string; before: Record<string, unknown> }[]> {
   return db.query(sql`
-    select item_id, changed_at, before from knowledge_revisions
-    where item_id = any(${sql.param(ids)}::bigint[]) order by id`)
+    select item_id, changed_at, before from (
+      select id, item_id, changed_at, before from knowledge_revisions
+      where item_id = any(${sql.param(ids)}::bigint[]) order by id desc limit ${limit}
+    ) latest order by id`)
 }
 
 export interface CountsRow {

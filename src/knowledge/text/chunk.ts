@@ -38,6 +38,9 @@ const PIECE_CHARS_MAX = 64
 /** Above this many characters a token a unit is too large without being counted: code and prose have three to five. */
 const UNIT_CHARS_PER_TOKEN_MAX = 16
 
+/** Up to this many characters a token a text is counted as a whole first: most items are a single chunk. */
+const WHOLE_CHARS_PER_TOKEN_MAX = 5
+
 /** Blocks shorter than this mean nothing alone. */
 const TINY_CHARS_MAX = 8
 
@@ -57,7 +60,9 @@ export function chunkText(text: string, limits: ChunkLimits, format: ChunkFormat
   const { maxTokens, overlapTokens } = limits
   assert(maxTokens >= CHUNK_TOKENS_MIN, `maxTokens is at least ${CHUNK_TOKENS_MIN}`)
   assert(overlapTokens >= 0 && overlapTokens <= maxTokens / 2, 'overlapTokens is at most half of maxTokens')
-  const atoms = atomsOf(text, format, maxTokens)
+  const whole = wholeOf(text, format, maxTokens)
+  if (whole) return whole
+  const atoms = atomsOf(text, format, maxTokens, countTokens)
   const chunks: Chunk[] = []
   let first = 0
   for (let next = 0; next < atoms.length; ) {
@@ -86,13 +91,26 @@ export function chunkText(text: string, limits: ChunkLimits, format: ChunkFormat
   return chunks
 }
 
+/** The one chunk of a text that fits in it, counted once; none for a blank text; null where several are needed. */
+function wholeOf(text: string, format: ChunkFormat, maxTokens: number): Chunk[] | null {
+  if (text.length > maxTokens * WHOLE_CHARS_PER_TOKEN_MAX) return null
+  const atoms = atomsOf(text, format, maxTokens, () => 0)
+  if (atoms.length === 0) return []
+  const body = bodyOf(text, atoms, 0, atoms.length)
+  const tokens = countTokens(body)
+  if (tokens > maxTokens) return null
+  const { start } = at(atoms, 0)
+  const heading = headingOf(atoms, 0, atoms.length)
+  return [{ index: 0, text: body, start, end: start + body.length, heading, tokens }]
+}
+
 /** Units with their costs; those larger than a chunk in pieces: a code block in lines, what is still too large in words. */
-function atomsOf(text: string, format: ChunkFormat, maxTokens: number): Atom[] {
+function atomsOf(text: string, format: ChunkFormat, maxTokens: number, count: typeof countTokens): Atom[] {
   const atoms: Atom[] = []
   const push = (unit: Unit, tokens: number) => {
     const before = atoms.at(-1)
     if (before && joins(before, unit)) {
-      const joined = countTokens(text.slice(before.start, unit.end))
+      const joined = count(text.slice(before.start, unit.end))
       if (joined <= maxTokens) {
         before.end = unit.end
         before.tokens = joined
@@ -106,12 +124,12 @@ function atomsOf(text: string, format: ChunkFormat, maxTokens: number): Atom[] {
   }
   const add = (unit: Unit, tooLarge: (unit: Unit) => void) => {
     const { start, end } = unit
-    const tokens = end - start > maxTokens * UNIT_CHARS_PER_TOKEN_MAX ? Infinity : countTokens(text.slice(start, end))
+    const tokens = end - start > maxTokens * UNIT_CHARS_PER_TOKEN_MAX ? Infinity : count(text.slice(start, end))
     if (tokens <= maxTokens) push(unit, tokens)
     else tooLarge(unit)
   }
   const inPieces = (line: Unit) => {
-    for (const piece of piecesOf(text, line, maxTokens)) push(piece, countTokens(text.slice(piece.start, piece.end)))
+    for (const piece of piecesOf(text, line, maxTokens)) push(piece, count(text.slice(piece.start, piece.end)))
   }
   const inLines = (unit: Unit) => scanLines(text, unit, (line) => add(line, inPieces))
   const scan = format === 'code' ? scanCode : scanMarkdown

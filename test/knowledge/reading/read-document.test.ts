@@ -39,6 +39,13 @@ describe('HTML', () => {
     expect(text).toContain('- Alpha chapter\n- Beta chapter')
   })
 
+  test('what holds most of the text is no sidebar, whatever its class', async () => {
+    const { text } = await readHtml(
+      `<body><div class="page-with-sidebar"><p>${'Text. '.repeat(90)}</p></div><p>End.</p></body>`,
+    )
+    expect(text).toContain('Text. Text.')
+  })
+
   test('a page that marks its main text is read there, lists of links included', async () => {
     const list = '<ul><li><a href="/a">One</a></li><li><a href="/b">Two</a></li><li><a href="/c">Three</a></li></ul>'
     const { text } = await readHtml(`<body><p>Outside.</p><main><p>${'Inside. '.repeat(60)}</p>${list}</main></body>`)
@@ -72,6 +79,17 @@ describe('HTML', () => {
     const before = process.cpuUsage()
     expect((await readHtml(page)).text).toContain('text & more')
     expect(process.cpuUsage(before).user / 1000).toBeLessThan(2_000)
+  })
+
+  test.each([
+    ['blanks', `<pre>${' '.repeat(1_000_000)}x`],
+    ['comments', `${'<!--a-->'.repeat(200_000)}x`],
+    ['fences', `<pre>${'```x'.repeat(200_000)}`],
+    ['cells', `<table><tr>${'<td>x'.repeat(50_000)}`],
+  ])('a million characters of %s are read in linear time', async (_, page) => {
+    const before = process.cpuUsage()
+    expect((await readHtml(page)).text).toContain('x')
+    expect(process.cpuUsage(before).user / 1000).toBeLessThan(5_000)
   })
 
   test.each(['<div>', '<b>', '<table>', '<ul><li>', '<blockquote><i>'])(

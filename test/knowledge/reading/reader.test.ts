@@ -127,12 +127,19 @@ describe('faults', () => {
 
   test('a text that takes too long is refused, its thread ended, and the next is read', async () => {
     const { start } = threads('while (true);', ANSWER)
-    const shared = reader({ start, timeoutMs: 2_000 })
+    const exits: Promise<unknown>[] = []
+    const watched = () => {
+      const thread = start()
+      exits.push(new Promise((resolve) => thread.on('exit', resolve)))
+      return thread
+    }
+    const shared = reader({ start: watched, timeoutMs: 2_000 })
     const slow = shared.read({ path: 'slow.pdf', content: 'x' }, LIMITS)
     await expect(slow).rejects.toMatchObject({
       code: 'invalid_input',
       message: 'slow.pdf: reading it takes more than 2 s',
     })
+    await exits[0]
     expect(await shared.chunk(LONG, LIMITS)).toEqual([])
   })
 

@@ -38,6 +38,20 @@ describe('whatever the text', () => {
     )
   })
 
+  test('a chunk fits also where the whole has more tokens than its parts', () => {
+    // Random letters as a linear congruential generator gives them: the parts of some chunks count one token less.
+    for (const seed of [4, 15, 22, 23]) {
+      let state = seed
+      const letters = Array.from({ length: 4_000 }, () => {
+        state = (state * 1_103_515_245 + 12_345) & 0x7fffffff
+        return String.fromCharCode(97 + Math.floor((state / 0x7fffffff) * 26))
+      })
+      const chunks = chunkText(letters.join(''), { maxTokens: 100, overlapTokens: 0 })
+      expect(chunks.filter((chunk) => chunk.tokens > 100)).toEqual([])
+      expect(chunks.map((chunk) => chunk.text).join('')).toBe(letters.join(''))
+    }
+  })
+
   test('the same text gives the same chunks', () => {
     fc.assert(
       fc.property(anyText, limits, (text, given) => {
@@ -101,6 +115,15 @@ describe('structure', () => {
     }
   })
 
+  test('a long heading is not the last line of a chunk either', () => {
+    const title = `## ${'a very long heading '.repeat(4).trim()}`
+    const text = `${'A few words before it.'}\n\n${title}\n\n${paragraph('what it announces')}`
+    expect(bodies(text).map((body) => body.split('\n').at(-1))).toEqual([
+      'A few words before it.',
+      paragraph('what it announces'),
+    ])
+  })
+
   test('fenced code stays whole where it fits', () => {
     const code = '```ts\nconst a = 1\n\nconst b = 2\n```'
     const chunks = bodies(`${paragraph('a')} ${paragraph('b')}\n\n${code}\n\n${paragraph('c')}`)
@@ -148,6 +171,13 @@ describe('overlap', () => {
       expect(sentences).toContain(repeated)
       expect(chunks[index]?.endsWith(repeated)).toBe(true)
     }
+  })
+
+  test('repeats no part of a sentence', () => {
+    const words = 'word '.repeat(300).trim()
+    const chunks = bodies(words, { maxTokens: 40, overlapTokens: 20 })
+    expect(chunks.length).toBeGreaterThan(5)
+    expect(chunks.join(' ')).toBe(words)
   })
 
   test('repeats nothing where no sentence fits in it, nor across a heading', () => {

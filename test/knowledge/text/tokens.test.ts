@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { countTokens as reference } from 'gpt-tokenizer/encoding/cl100k_base'
 import { expect, test } from 'vitest'
 import { countTokens, truncateToTokens } from '../../../src/knowledge/text/tokens.ts'
-import { anyText } from './texts.ts'
+import { anyText, processorSeconds } from './texts.ts'
 
 const LONE_SURROGATE = /\p{Surrogate}/u
 
@@ -29,6 +29,16 @@ test.each([
   const text = unit.repeat(1_000_000 / unit.length)
   expect(countTokens(text)).toBeGreaterThan(1_000)
   expect(countTokens(truncateToTokens(text, 500))).toBeLessThanOrEqual(500)
+})
+
+test('counting is as fast after a hundred thousand distinct words as before', () => {
+  // The tokenizer's own cache of merges, once full, takes 0.1 ms a word.
+  const distinct = Array.from({ length: 120_000 }, (_, i) => `zq${i.toString(36).replace(/\d/g, 'x')}v${i}`).join(' ')
+  expect(countTokens(distinct)).toBeGreaterThan(120_000)
+  const seconds = processorSeconds(() => {
+    for (let i = 0; i < 50_000; i += 1) countTokens('```\n```')
+  })
+  expect(seconds).toBeLessThan(1.5)
 })
 
 test('a long stretch costs little more than counted whole', () => {
