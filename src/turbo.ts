@@ -96,6 +96,7 @@ async function compose(
     step: async () => {
       try {
         seen = { database: { reachable: true }, ...(await knowledge.health()) }
+        await access.sweepIdempotency()
       } catch (error) {
         const detail = isTurboError(error) ? error.message : 'the store does not answer'
         if (seen.database.reachable) log.warn({ err: error }, 'the store does not answer')

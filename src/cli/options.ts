@@ -81,6 +81,11 @@ export interface FilterOptions {
   tag?: string[]
   since?: string
   asOf?: string
+  session?: string
+  task?: string
+  agent?: string
+  sourceUrl?: string
+  commit?: string
 }
 
 /** Adds the options that narrow down items. */
@@ -93,9 +98,26 @@ export function withFilter(command: Command): Command {
     .option('-t, --tag <names>', 'only items with all these tags', several)
     .addOption(new Option('--since <time>', 'only items created since, e.g. 7d or 2026-11-01').argParser(pastInstant))
     .addOption(new Option('--as-of <time>', 'as the store stood then').argParser(pastInstant))
+    .option('--session <id>', 'only what this session wrote')
+    .option('--task <id>', 'only what came of this task')
+    .option('--agent <name>', 'only what this agent wrote')
+    .option('--source-url <url>', 'only what came from this URL')
+    .option('--commit <hash>', 'only what belongs to this commit')
 }
 
 /** The filter of an operation. */
-export function filterOf({ project, scope, type, category, tag, since, asOf }: FilterOptions) {
-  return { project, scope, knowledgeType: type, category, tags: tag, since, asOf }
+export function filterOf({ project, scope, type, category, tag, since, asOf, ...origin }: FilterOptions) {
+  const { session, task, agent, sourceUrl: url, commit } = origin
+  const source = { session, task, agent, url, commit }
+  const narrowed = Object.values(source).some((value) => value !== undefined)
+  return {
+    project,
+    scope,
+    knowledgeType: type,
+    category,
+    tags: tag,
+    since,
+    asOf,
+    source: narrowed ? source : undefined,
+  }
 }

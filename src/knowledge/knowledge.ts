@@ -5,6 +5,7 @@ import { createBacklog } from './background/backlog.ts'
 import { Maintenance } from './background/maintenance.ts'
 import { AnswerCache } from './cache.ts'
 import { ingest } from './documents/ingest.ts'
+import { listDocuments } from './documents/listing.ts'
 import { expireMissing, listDocumentSources } from './documents/queries.ts'
 import { createEmbedder, type Embedder, type EmbedderConfig, withVectorCache } from './embedders/index.ts'
 import { createReader, type Reader } from './reading/reader.ts'
@@ -140,7 +141,9 @@ function writing({ db, adding, wrote, reembedding }: Parts): Pick<Knowledge, Wri
   }
 }
 
-function reading(parts: Parts): Pick<Knowledge, 'query' | 'get' | 'list' | 'history' | 'listSources'> {
+function reading(
+  parts: Parts,
+): Pick<Knowledge, 'query' | 'get' | 'list' | 'history' | 'listDocuments' | 'listSources'> {
   const { db, spaces, cache, counters, maintenance } = parts
   const context = { db, spaces, cache, counters, onAccess: (ids: number[]) => maintenance.recordAccess(ids) }
   return {
@@ -148,6 +151,7 @@ function reading(parts: Parts): Pick<Knowledge, 'query' | 'get' | 'list' | 'hist
     get: (id) => get(db, id),
     list: (input) => list(db, input),
     history: (id, limit) => history(db, id, limit),
+    listDocuments: (input) => listDocuments(db, input),
     listSources: async ({ project }) => ({ sources: await listDocumentSources(db, project) }),
   }
 }

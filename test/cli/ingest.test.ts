@@ -54,7 +54,7 @@ describe('the files of a folder', () => {
   test('are counted where they are left out', async () => {
     const { skipped, isWholeFolder, defaultSource } = await selectFiles([repository], { gitignore: true })
     expect(skipped).toEqual({ binary: 1, empty: 1, tooLarge: 0 })
-    expect({ isWholeFolder, defaultSource }).toEqual({ isWholeFolder: true, defaultSource: 'repository' })
+    expect({ isWholeFolder, defaultSource }).toEqual({ isWholeFolder: true, defaultSource: repository })
   })
 })
 

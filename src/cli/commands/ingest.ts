@@ -32,7 +32,7 @@ export const ingestCommand: CommandFactory = (bind) =>
     'ingest "src/**/*.ts" README.md --source code',
   ])
     .argument('<paths...>', 'files, folders, or patterns in quotes')
-    .option('-s, --source <name>', "name of the collection (default: the folder's name)")
+    .option('-s, --source <name>', "name of the collection (default: the folder's path)")
     .option('-p, --project <name>', 'the project it belongs to')
     .option('--scope <name>', 'namespace inside the project (default: global)')
     .option('-t, --tag <names>', 'tags for every document', several)

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises'
-import { basename, dirname, join, relative, resolve } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 import { glob, isDynamicPattern } from 'tinyglobby'
 import { TurboError } from '../../base/errors.ts'
 import { GitIgnore, slashed } from './ignored.ts'
@@ -36,7 +36,7 @@ export interface SourceFile {
 export interface Selection {
   /** The folder that stored paths are relative to. */
   root: string
-  /** What the source is called when nobody says: like its folder. */
+  /** What the source is called when nobody says: its whole path, as two folders called `docs` are not one source. */
   defaultSource: string
   /** Sorted by name. */
   files: SourceFile[]
@@ -70,7 +70,7 @@ export async function selectFiles(args: readonly string[], { gitignore }: Select
     else if (bytes > FILE_BYTES_MAX) skipped.tooLarge++
     else files.push({ path, name: slashed(relative(root, path)), bytes })
   }
-  const defaultSource = basename(root) || 'documents'
+  const defaultSource = slashed(root)
   return { root, defaultSource, files, isWholeFolder: found.length === 1 && found[0]?.kind === 'folder', skipped }
 }
 
