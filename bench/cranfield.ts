@@ -29,7 +29,10 @@ function parse(file: string): Entry[] {
 }
 
 const documents = parse('cran.all.1400').filter((document) => document.W.trim() !== '')
-const questions = parse('cran.qry').map((entry, index) => ({ id: index + 1, text: entry.W.replace(/\s+/g, ' ').trim() }))
+const questions = parse('cran.qry').map((entry, index) => ({
+  id: index + 1,
+  text: entry.W.replace(/\s+/g, ' ').trim(),
+}))
 const relevant = new Map<number, Set<number>>()
 for (const line of readFileSync(join(folder, 'cranqrel'), 'utf8').trim().split('\n')) {
   const [question = 0, document = 0, grade = 0] = line.trim().split(/\s+/).map(Number)

@@ -121,7 +121,10 @@ async function emptied(url: string): Promise<void> {
   await client.end()
 }
 
-printHeader('Speed', `${items} items of 60 words, 768 dimensions, ${databaseUrl ? 'PostgreSQL' : 'embedded'}, queries of 6 words`)
+printHeader(
+  'Speed',
+  `${items} items of 60 words, 768 dimensions, ${databaseUrl ? 'PostgreSQL' : 'embedded'}, queries of 6 words`,
+)
 if (databaseUrl) await emptied(databaseUrl)
 const checks = new Checks()
 const server = await startServer()
@@ -146,7 +149,12 @@ try {
   console.log(`query       ${milliseconds(summary(uncached.latenciesMs))}  (uncached, one connection)`)
   const concurrent = await load(url, '/v1/knowledge/query', indices(CONCURRENT, SEQUENTIAL).map(question), 8)
   console.log(`query       ${milliseconds(summary(concurrent.latenciesMs))}  (uncached, eight connections)`)
-  const cached = await load(url, '/v1/knowledge/query', indices(SEQUENTIAL).map(() => question(0)), 1)
+  const cached = await load(
+    url,
+    '/v1/knowledge/query',
+    indices(SEQUENTIAL).map(() => question(0)),
+    1,
+  )
   console.log(`query       ${milliseconds(summary(cached.latenciesMs))}  (cached)`)
   const adds = indices(SINGLE_ADDS).map((index) => JSON.stringify({ content: `single ${itemText(items + index)}` }))
   const single = await load(url, '/v1/knowledge', adds, 1)
@@ -157,7 +165,9 @@ try {
   if (databaseUrl) {
     const walk = summary(await rawWalk(databaseUrl))
     console.log(`plain walk  ${milliseconds(walk)}  (SQL through pg, the limit)`)
-    console.log(`ratio       query p50 is ${(summary(uncached.latenciesMs).p50 / walk.p50).toFixed(2)} x the plain walk`)
+    console.log(
+      `ratio       query p50 is ${(summary(uncached.latenciesMs).p50 / walk.p50).toFixed(2)} x the plain walk`,
+    )
     checks.atLeast('batch add', items / added.seconds, 2_000, '/s')
     checks.atMost('query uncached p50', summary(uncached.latenciesMs).p50, 2, 'ms')
     checks.atMost('query uncached p99', summary(uncached.latenciesMs).p99, 10, 'ms')

@@ -5,10 +5,9 @@ import { packagedMigrations } from './journal.ts'
 import { migrate } from './migrate.ts'
 import { PostgresDatabase } from './postgres.ts'
 
-export { type LockOwner, readLock } from './data-lock.ts'
-export type { Database, Executor, ListenHandlers } from './executor.ts'
-export { parseDatabaseUrl } from './hosts.ts'
-export { type DatabaseFacts, inspectDatabase, notifyRoundTrip } from './inspect.ts'
+export { readLock } from './data-lock.ts'
+export type { Database, Executor } from './executor.ts'
+export { inspectDatabase, notifyRoundTrip } from './inspect.ts'
 
 const poolMinDefault = 2
 const poolMaxDefault = 10

@@ -4,8 +4,7 @@ import { getKnowledge, getKnowledgeHistory, getStats, listKnowledge, queryKnowle
 import { addKnowledge, addKnowledgeBatch, eraseKnowledge, patchKnowledge } from './knowledge-write.ts'
 import { getEmbeddings, getHealth, useEmbeddings } from './service.ts'
 
-export type { Health, OperationContext, Turbo } from './facade.ts'
-export { LIMITS } from './fields.ts'
+export type { Health, Turbo } from './facade.ts'
 export { type HttpRoute, inputFields, type Operation, parseInput } from './operation.ts'
 
 /** Every verb of the product. */

@@ -49,13 +49,12 @@ export function withVectorCache(embedder: Embedder, options: VectorCacheOptions 
   })
   const underWay = new Map<string, Pending>()
   let space: EmbeddingSpaceIdentity | undefined
-  let hits = 0
-  let misses = 0
+  const counts = { hits: 0, misses: 0 }
 
   async function keysOf(texts: readonly string[], kind: EmbedKind): Promise<string[]> {
     space ??= await embedder.space()
-    const prefix = `${space.model}\n${space.dimensions}\n${space.prefixScheme}\n${kind}\n`
-    return texts.map((text) => prefix + createHash('sha256').update(text).digest('base64'))
+    const known = space
+    return texts.map((text) => keyOf(known, kind, text))
   }
 
   /** Starts computing `missing` (key to text) and lets other calls find it until it is done. */
@@ -88,10 +87,9 @@ export function withVectorCache(embedder: Embedder, options: VectorCacheOptions 
       if (known) sources.set(key, known)
       else missing.set(key, must(texts[index], 'a text for each key'))
     }
-    misses += missing.size
-    hits += keys.length - missing.size
+    counts.misses += missing.size
+    counts.hits += keys.length - missing.size
     if (missing.size > 0) for (const [key, pending] of compute(missing, kind)) sources.set(key, pending)
-
     const awaited = new Set(
       [...sources.values()].flatMap((source) => ('computation' in source ? source.computation : [])),
     )
@@ -111,8 +109,13 @@ export function withVectorCache(embedder: Embedder, options: VectorCacheOptions 
       vectors.clear()
       return embedder.stop()
     },
-    cacheStats: () => ({ entries: vectors.size, bytes: vectors.calculatedSize, hits, misses }),
+    cacheStats: () => ({ entries: vectors.size, bytes: vectors.calculatedSize, ...counts }),
   }
+}
+
+function keyOf({ model, dimensions, prefixScheme }: EmbeddingSpaceIdentity, kind: EmbedKind, text: string): string {
+  const hash = createHash('sha256').update(text).digest('base64')
+  return `${model}\n${dimensions}\n${prefixScheme}\n${kind}\n${hash}`
 }
 
 /** A copy: a caller that changes its vector must not change the next caller's. */

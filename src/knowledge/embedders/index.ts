@@ -8,9 +8,9 @@ import type { Embedder } from './port.ts'
 import { serviceDialect } from './service.ts'
 import { teiDialect } from './tei.ts'
 
-export type { CachedEmbedder, VectorCacheOptions, VectorCacheStats } from './cache.ts'
+export type { CachedEmbedder } from './cache.ts'
 export { withVectorCache } from './cache.ts'
-export type { Embedder, EmbedderHealth, EmbeddingModelTraits, EmbeddingSpaceIdentity, EmbedKind } from './port.ts'
+export type { Embedder, EmbedKind } from './port.ts'
 
 /** Which embedder, and where. Each kind reads only what concerns it. */
 export interface EmbedderConfig {

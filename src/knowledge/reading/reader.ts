@@ -60,12 +60,7 @@ export function createReader(options: ReaderOptions = {}): Reader {
 
   async function ask<Kind extends ReaderRequest['kind']>(request: ReaderRequest & { kind: Kind }) {
     if (stopped) throw new TurboError('unavailable', 'the document reader is stopped')
-    if (waiting.length >= WAITING_MAX) {
-      throw new TurboError('unavailable', `${WAITING_MAX} texts are waiting to be read`, {
-        next: 'Try again later, with fewer at once.',
-        retryAfterSeconds: 1,
-      })
-    }
+    if (waiting.length >= WAITING_MAX) throw tooManyWait()
     const answer = await new Promise<ReaderAnswer>((resolve, reject) => {
       waiting.push({ request, resolve, reject })
       dispatch()
@@ -121,6 +116,13 @@ export function createReader(options: ReaderOptions = {}): Reader {
       await Promise.all([...alive].map((thread) => thread.terminate()))
     },
   }
+}
+
+function tooManyWait(): TurboError {
+  return new TurboError('unavailable', `${WAITING_MAX} texts are waiting to be read`, {
+    next: 'Try again later, with fewer at once.',
+    retryAfterSeconds: 1,
+  })
 }
 
 function startReaderThread(): Worker {

@@ -118,7 +118,7 @@ describe('structure', () => {
   test('a long heading is not the last line of a chunk either', () => {
     const title = `## ${'a very long heading '.repeat(4).trim()}`
     const text = `${'A few words before it.'}\n\n${title}\n\n${paragraph('what it announces')}`
-    expect(bodies(text, { maxTokens: 40, overlapTokens: 0 }).map((body) => body.split('\n').at(-1))).toEqual([
+    expect(bodies(text, { maxTokens: 36, overlapTokens: 0 }).map((body) => body.split('\n').at(-1))).toEqual([
       'A few words before it.',
       paragraph('what it announces'),
     ])
