@@ -67,6 +67,7 @@ export async function testKnowledge({
       knowledge,
       db: store,
       stop: () => {
+        if (processes.includes(started)) processes.splice(processes.indexOf(started), 1)
         stopped ??= end()
         return stopped
       },
@@ -94,7 +95,7 @@ export async function testKnowledge({
       return ids
     },
     drop: async () => {
-      await Promise.all(processes.map((process) => process.stop()))
+      await Promise.all([...processes].map((process) => process.stop()))
       await db.stop()
       await place.drop()
     },

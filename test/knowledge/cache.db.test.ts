@@ -98,7 +98,7 @@ describe('an answer', () => {
 
   it('loses an item at the moment it expires', async () => {
     const project = 'expiring'
-    const rows = await world.db.query<{ soon: string }>(sql`select now() + interval '3 seconds' as soon`)
+    const rows = await world.db.query<{ soon: string }>(sql`select now() + interval '6 seconds' as soon`)
     const expiresAt = rows[0]?.soon ?? ''
     await world.addAll({ content: 'fleeting glance', project, expiresAt }, { content: 'lasting glance', project })
     await world.quiet()
@@ -110,7 +110,8 @@ describe('an answer', () => {
       sql`select extract(epoch from now() - ${expiresAt}::timestamptz)::float8 as late`,
     )
     expect(clock?.late).toBeGreaterThanOrEqual(0)
-    expect(clock?.late).toBeLessThan(2)
+    // An answer kept as long as any other would be later.
+    expect(clock?.late).toBeLessThan(1)
   })
 
   it('is computed anew while it is degraded', async () => {

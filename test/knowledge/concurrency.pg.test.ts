@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { isTurboError } from '../../src/base/errors.ts'
+import { closeExpired } from '../../src/knowledge/background/queries.ts'
 import type { AddResult } from '../../src/knowledge/index.ts'
 import { type TestKnowledge, type TestProcess, testKnowledge } from '../harness/knowledge.ts'
 
@@ -84,12 +85,24 @@ describe('at the same time', () => {
     const olds = await world.addAll(...Array.from({ length: 30 }, (_, at) => ({ content: `old ${at}`, project })))
     const batch = (at: number, order: number[]) =>
       process(at).knowledge.addBatch({
-        items: order.map((supersedes) => ({ content: `new of ${supersedes}`, project, supersedes })),
+        items: order.map((supersedes) => ({ content: `new of ${supersedes} by ${at}`, project, supersedes })),
         atomic: true,
       })
-    const [a, b] = await Promise.all([batch(0, olds), batch(1, [...olds].reverse())])
-    expect([a.created, b.created].sort()).toEqual([0, 30])
+    expect(codes(await Promise.allSettled([batch(0, olds), batch(1, [...olds].reverse())]))).toEqual(['conflict'])
     expect(await countOf(project)).toEqual({ rows: 60, contents: 60, current: 30 })
+  })
+
+  it('expired items are closed by one process, which the others do not wait for', async () => {
+    const project = 'closing'
+    const ids = await world.addAll(...Array.from({ length: 20 }, (_, at) => ({ content: `closing ${at}`, project })))
+    await world.db.query(sql`update agent_knowledge set expires_at = now() where id = any(${sql.param(ids)}::bigint[])`)
+    await world.db.transaction(async (tx) => {
+      const first = await closeExpired(tx, 15)
+      const second = await closeExpired(process(1).db, 100)
+      expect(first + second).toBeLessThanOrEqual(20)
+      expect(second).toBeLessThanOrEqual(5)
+    })
+    expect((await countOf(project)).current).toBe(0)
   })
 
   it('every change of an item is kept, one after the other', async () => {

@@ -57,10 +57,12 @@ describe('an embedder that goes away', () => {
     const { knowledge, embedder } = world
     await world.addAll('Something so that the embedder is known.')
     embedder.down()
-    // As a killed process leaves it: stored, without vectors, and nobody here has asked the embedder since.
-    const [id = 0] = await world.addAll('Left behind.')
-    await world.db.query(sql`update agent_knowledge set embedding_state = 'pending'`)
-    await world.db.query(sql`delete from knowledge_vectors`)
+    // Nobody asks the embedder here; another process, whose embedder is away as well, leaves an item behind.
+    const away = fakeEmbedder()
+    away.down()
+    const peer = await world.peer({ embedder: away })
+    const { id } = await peer.knowledge.add({ content: 'Left behind.' })
+    await peer.stop()
     await eventually(async () => expect((await knowledge.health()).embedder.reachable).toBe(false))
     embedder.up()
     await world.settled()
@@ -138,6 +140,8 @@ describe('the backlog', () => {
     const texts = embedder.calls.slice(asked).flatMap((call) => call.texts.filter((text) => text.startsWith('waiting')))
     expect(texts).toHaveLength(150)
     expect(new Set(texts).size).toBe(150)
+    // Another process may have been the first to notice that the embedder is back.
+    await eventually(async () => expect((await world.knowledge.health()).embedder.reachable).toBe(true))
     expect(await idsOf(world.knowledge, { query: 'waiting item', mode: 'vector', limit: 100 })).toHaveLength(100)
     await Promise.all(others.map((other) => other.stop()))
   })

@@ -72,6 +72,10 @@ describe('identifiers', () => {
   const stored = new Map<string, number>()
 
   beforeAll(async () => {
+    // These hold the parts of names and little else.
+    for (const content of ['Max connections.', 'Get user by id.', 'Issue 123.', 'E, 11000.', 'Max tokens.']) {
+      await world.addAll({ content, project })
+    }
     for (const [name, content] of texts) stored.set(name, (await world.knowledge.add({ content, project })).id)
   })
 

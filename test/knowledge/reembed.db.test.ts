@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createLog } from '../../src/base/log.ts'
 import { Maintenance } from '../../src/knowledge/background/maintenance.ts'
+import { reembed } from '../../src/knowledge/spaces/reembed.ts'
 import { EmbeddingSpaces } from '../../src/knowledge/spaces/spaces.ts'
 import { fakeEmbedder } from '../harness/embedder.ts'
 import { eventually, refusal, type TestKnowledge, type TestProcess, testKnowledge } from '../harness/knowledge.ts'
@@ -70,8 +71,7 @@ describe('another model', () => {
     const added: number[] = []
     for (let at = 0; (await phase(world)) !== 'switched'; at += 1) {
       expect(await phase(world)).toMatch(/embedding|indexing|switched/)
-      const { id, embedding } = await knowledge.add({ content: `Meanwhile ${at}.` })
-      if (embedding === 'ready') added.push(id)
+      added.push((await knowledge.add({ content: `Meanwhile ${at}.` })).id)
       const answer = await knowledge.query({ query: `topic${at} is settled`, mode: 'vector', limit: 3 })
       expect(answer.results).toHaveLength(3)
       expect(answer.degraded ?? []).not.toContain('embedder_unavailable')
@@ -104,6 +104,26 @@ describe('another model', () => {
     expect(await vectors()).toEqual([{ model: 'new-model', status: 'active', vectors: space?.vectors }])
     const all = await world.db.query(sql`select from pg_indexes where indexname like 'knowledge_vectors_space_%'`)
     expect([all.length, (await indexes()).length]).toEqual([1, 1])
+  })
+
+  it('takes over although there is always something new to embed', async () => {
+    await fill(70)
+    const fake = fakeEmbedder({ model: 'new-model' })
+    let added = 0
+    const embed: typeof fake.embed = async (texts, kind, signal) => {
+      added += 1
+      expect(added).toBeLessThan(20)
+      await world.knowledge.add({ content: `Added for batch ${added}.` })
+      return fake.embed(texts, kind, signal)
+    }
+    const never = new AbortController().signal
+    const log = createLog({ level: 'silent' })
+    const done = await reembed(world.db, { ...fake, embed }, { kind: 'openai' }, log, () => undefined, never)
+    expect(done).toMatchObject({ model: 'new-model', phase: 'switched' })
+    const [waiting] = await world.db.query<{ items: number }>(
+      sql`select count(*) as items from agent_knowledge where embedding_state = 'pending'`,
+    )
+    expect(waiting?.items).toBeGreaterThan(0)
   })
 
   it('is noticed by other processes, which do not mix', async () => {

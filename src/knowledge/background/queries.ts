@@ -90,19 +90,26 @@ export async function lockLexicon(tx: Executor): Promise<void> {
   await tx.query(sql`select 1 from knowledge_corpus for update`)
 }
 
-/** Counts everything anew; called inside a transaction. */
+/**
+ * Counts anew what has been counted, up to the last item counted: no lower one can appear any more. Called inside a
+ * transaction.
+ */
 export async function rebuildLexicon(tx: Executor): Promise<void> {
   await lockLexicon(tx)
   await tx.query(sql`delete from knowledge_lexicon`)
-  // One statement, hence one look at the items: what is added meanwhile is in both figures or in none.
+  // One statement, hence one look at the items: what is erased meanwhile is in both figures or in none.
   await tx.query(sql`
     with counted as (
       insert into knowledge_lexicon (lexeme, documents)
-      select word, ndoc from ts_stat('select lexemes from agent_knowledge') where word <> ''
+      select word, ndoc
+      from ts_stat('select lexemes from agent_knowledge where id <= ' || (select through_id from knowledge_corpus))
+      where word <> ''
     )
-    update knowledge_corpus set (items, lexemes, through_id) =
-      (select count(*), coalesce(sum(length(lexemes)), 0), coalesce(max(id), 0) from agent_knowledge),
-      refreshed_at = now()`)
+    update knowledge_corpus c set items = k.items, lexemes = k.lexemes, refreshed_at = now()
+    from (
+      select count(*) as items, coalesce(sum(length(lexemes)), 0) as lexemes
+      from agent_knowledge where id <= (select through_id from knowledge_corpus)
+    ) k`)
 }
 
 /** Moves the full-text index's pending entries into its tree, where finding them does not mean reading them all. */

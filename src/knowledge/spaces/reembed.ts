@@ -1,3 +1,4 @@
+import { must } from '../../base/assert.ts'
 import { TurboError } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import type { Database } from '../../db/executor.ts'
@@ -100,7 +101,7 @@ async function embedAll(
       const chunks = await chunksToEmbed(db, space.id, after, CHUNKS_MAX, false)
       // Texts that the embedder refuses stay without a vector and do not keep the passes going.
       stored += (await embedChunks(db, space, embedder, chunks, signal)).stored
-      after = chunks.at(-1)?.chunkId ?? null
+      after = chunks.length === CHUNKS_MAX ? must(chunks.at(-1), 'a full batch has a last chunk').chunkId : null
     }
   }
 }
