@@ -68,7 +68,7 @@ async function identify(c: HttpContext, { config, turbo }: HttpDependencies): Pr
     const isDirect = config.allowedHosts.length === 0 && !isProxied && isLoopback(hostOf(c))
     if (isLoopback(config.host) && isDirect) return LOCAL
     throw new TurboError('unauthorized', 'an API key is required', {
-      next: 'Send the header Authorization: Bearer <key>; `agent-turbo keys create` makes one.',
+      next: 'Send the header Authorization: Bearer <key>, on the command line AGENT_TURBO_API_KEY; an admin key makes others.',
     })
   }
   const key = /^Bearer +(\S+) *$/i.exec(header)?.[1]
@@ -82,6 +82,6 @@ async function identify(c: HttpContext, { config, turbo }: HttpDependencies): Pr
 export function authorize(principal: Principal, scope: Scope): void {
   if (allows(principal, scope)) return
   throw new TurboError('forbidden', `this API key lacks the scope ${scope}`, {
-    next: `Use a key that has ${scope}; \`agent-turbo keys create --scopes ${scope}\` makes one.`,
+    next: `Use a key that has ${scope}; with an admin key, \`agent-turbo keys create --scopes ${scope}\` makes one.`,
   })
 }
