@@ -136,7 +136,7 @@ describe('documents', () => {
     const killed = await cli(['ingest', path, '--no-wait'], {
       env,
       onStart: async (child) => {
-        while ((await storedIn('long')) === 0) expect(child.exitCode).toBeNull()
+        while ((await storedIn(path)) === 0) expect(child.exitCode).toBeNull()
         child.kill('SIGKILL')
       },
     })
