@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -40,6 +40,8 @@ async function busyServer(checks: Checks): Promise<void> {
   const server = run('measured-server.ts')
   const lines = createInterface({ input: output(server) })
   const [url] = (await once(lines, 'line')) as [string]
+  // The model is loaded with the first question; the start is measured on its own below.
+  await post(url, '/v1/knowledge/query', { query: 'warm up' })
   const probe = run('probe.ts', [url])
   const measured = text(output(probe))
   const startedAt = performance.now()
@@ -66,12 +68,12 @@ async function busyServer(checks: Checks): Promise<void> {
 }
 
 /** Seconds from spawning `agent-turbo serve` to its first answer about its health, and to its first answered query. */
-async function start(): Promise<{ healthy: number; answered: number }> {
+async function start(): Promise<{ healthy: number; answered: number; isDegraded: boolean }> {
   const port = await freePort()
   const startedAt = performance.now()
   const server = spawn(process.execPath, [join(root, 'dist', 'cli', 'main.js'), 'serve', '--port', String(port)], {
     env: { ...process.env, DATABASE_URL: '', AGENT_TURBO_DATA: dataDir, AGENT_TURBO_LOG_LEVEL: 'error' },
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: ['ignore', 'ignore', 'ignore'],
   })
   const url = `http://127.0.0.1:${port}`
   const isUp = () =>
@@ -87,11 +89,11 @@ async function start(): Promise<{ healthy: number; answered: number }> {
   const { results, degraded } = await post<{ results: unknown[]; degraded?: string[] }>(url, '/v1/knowledge/query', {
     query: 'how do I take a backup?',
   })
-  if (results.length === 0 || degraded) throw new Error(`the first query was answered with ${degraded ?? 'nothing'}`)
+  if (results.length === 0) throw new Error('the first query found nothing')
   const answered = (performance.now() - startedAt) / 1000
   server.kill('SIGTERM')
   await once(server, 'exit')
-  return { healthy, answered }
+  return { healthy, answered, isDegraded: degraded !== undefined }
 }
 
 async function freePort(): Promise<number> {
@@ -107,11 +109,13 @@ printHeader('Responsiveness', `${pages.length} HTML pages of the PostgreSQL manu
 const checks = new Checks()
 try {
   await busyServer(checks)
+  execFileSync('npm', ['run', 'build', '--silent'], { cwd: root, stdio: 'inherit' })
   const starts = []
   for (let turn = 0; turn < STARTS; turn += 1) starts.push(await start())
   const median = (values: number[]) => summary(values).p50
   checks.atMost('second start to healthy', median(starts.map(({ healthy }) => healthy)), 1.5, 's')
   checks.atMost('second start to the first answer', median(starts.map(({ answered }) => answered)), 1.5, 's')
+  checks.atMost('first answers by words alone', starts.filter(({ isDegraded }) => isDegraded).length, 0, '')
   process.exitCode = checks.missed === 0 ? 0 : 1
 } finally {
   rmSync(folder, { recursive: true, force: true })
