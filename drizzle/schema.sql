@@ -6,11 +6,19 @@ create extension vector;
 
 -- tables
 
+create table agent_accounts (
+  account_key text not null,
+  platform text not null,
+  paused_until timestamp with time zone,
+  reason text,
+  updated_at timestamp with time zone default now() not null
+);
 create table agent_actions (
-  action_id text not null,
+  action_id text default ('action_'::text || replace((gen_random_uuid())::text, '-'::text, ''::text)) not null,
+  chain_id text not null,
+  seq bigint not null,
   session_id text,
   task_id text,
-  seq bigint,
   action_type text not null,
   action_description text,
   input_data jsonb,
@@ -20,11 +28,12 @@ create table agent_actions (
   execution_time_ms real,
   changed_files text[],
   commands_executed text[],
+  api_endpoints_called text[],
   executed_at timestamp with time zone default now() not null,
-  previous_hash text,
-  hash text,
+  previous_hash text not null,
+  hash text not null,
   metadata jsonb default '{}'::jsonb not null
-);
+) partition by RANGE (executed_at);
 create table agent_context_cache (
   context_key text not null,
   context_version bigint default 1 not null,
@@ -75,7 +84,10 @@ create table agent_sessions (
   last_active timestamp with time zone default now() not null,
   tokens_used bigint default 0 not null,
   cost_usd numeric(14,6) default '0'::numeric not null,
-  metadata jsonb default '{}'::jsonb not null
+  metadata jsonb default '{}'::jsonb not null,
+  goal text,
+  landing_context_version text,
+  ended_at timestamp with time zone
 );
 create table agent_tasks (
   task_id text not null,
@@ -103,7 +115,26 @@ create table agent_tasks (
   started_at timestamp with time zone,
   completed_at timestamp with time zone,
   review_status text default 'none'::text not null,
-  metadata jsonb default '{}'::jsonb not null
+  metadata jsonb default '{}'::jsonb not null,
+  task_seq bigint generated always as identity not null,
+  project text,
+  required_capabilities text[] default '{}'::text[] not null,
+  verify jsonb,
+  dependency_policies jsonb default '{}'::jsonb not null,
+  dependencies_left integer default 0 not null,
+  queue_timeout_seconds integer,
+  stall_timeout_seconds integer,
+  total_timeout_seconds integer,
+  max_infra_retries integer default 10 not null,
+  infra_retry_count integer default 0 not null,
+  dedupe_key text,
+  concurrency_key text,
+  concurrency_limit integer default 1 not null,
+  lane text default ''::text not null,
+  queue_rank timestamp with time zone,
+  ready_at timestamp with time zone,
+  cancel_requested_at timestamp with time zone,
+  updated_at timestamp with time zone default now() not null
 );
 create table api_keys (
   id bigint generated always as identity not null,
@@ -115,6 +146,45 @@ create table api_keys (
   expires_at timestamp with time zone,
   revoked_at timestamp with time zone,
   last_used_at timestamp with time zone
+);
+create table artifacts (
+  artifact_id text not null,
+  session_id text,
+  task_id text,
+  artifact_type text not null,
+  name text not null,
+  format text default 'text'::text not null,
+  content text not null,
+  content_hash text not null,
+  content_bytes integer not null,
+  metadata jsonb default '{}'::jsonb not null,
+  created_at timestamp with time zone default now() not null
+);
+create table audit_anchors (
+  chain_id text not null,
+  seq bigint not null,
+  hash text not null,
+  detached_table text not null,
+  detached_at timestamp with time zone default now() not null
+);
+create table audit_chains (
+  chain_id text not null,
+  seq bigint default 0 not null,
+  hash text not null
+);
+alter table audit_chains set (fillfactor=50);
+create table conversation_chunks (
+  id bigint generated always as identity not null,
+  session_id text not null,
+  chunk_id text not null,
+  content text not null,
+  format text default 'dialogue'::text not null,
+  start_time timestamp with time zone,
+  end_time timestamp with time zone,
+  participants text[] default '{}'::text[] not null,
+  extracted_items jsonb default '{}'::jsonb not null,
+  metadata jsonb default '{}'::jsonb not null,
+  created_at timestamp with time zone default now() not null
 );
 create table documents (
   id bigint generated always as identity not null,
@@ -184,6 +254,19 @@ create table knowledge_vectors (
   indexed boolean default false not null,
   embedding halfvec not null
 );
+create table services (
+  service_name text not null,
+  node_name text,
+  service_type text,
+  url text,
+  port integer,
+  version text,
+  status text default 'running'::text not null,
+  detail text,
+  metadata jsonb default '{}'::jsonb not null,
+  created_at timestamp with time zone default now() not null,
+  last_seen timestamp with time zone default now() not null
+);
 create table system_nodes (
   node_name text not null,
   node_role text,
@@ -192,10 +275,59 @@ create table system_nodes (
   created_at timestamp with time zone default now() not null,
   last_seen timestamp with time zone default now() not null
 );
+create table task_attempts (
+  attempt_id uuid default gen_random_uuid() not null,
+  task_id text not null,
+  attempt_number integer not null,
+  worker_id text not null,
+  host text,
+  pid integer,
+  started_at timestamp with time zone default now() not null,
+  ended_at timestamp with time zone,
+  outcome text,
+  failure_class text,
+  exit_code integer,
+  cli_session_id text,
+  error_message text,
+  usage jsonb,
+  cost_usd numeric(14,6)
+);
+create table task_dependencies (
+  task_id text not null,
+  depends_on text not null,
+  after text default 'success'::text not null,
+  on_failure text default 'block'::text not null,
+  met boolean default false not null
+);
+create table task_leases (
+  task_id text not null,
+  attempt_id uuid not null,
+  worker_id text not null,
+  session_id text,
+  concurrency_key text,
+  lease_until timestamp with time zone not null,
+  run_until timestamp with time zone not null
+);
+alter table task_leases set (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=200);
+create table workers (
+  worker_id text not null,
+  node_name text,
+  pid integer,
+  version text,
+  platforms text[] default '{}'::text[] not null,
+  roles text[],
+  capabilities text[] default '{}'::text[] not null,
+  concurrency integer default 1 not null,
+  status text default 'active'::text not null,
+  started_at timestamp with time zone default now() not null,
+  last_seen timestamp with time zone default now() not null,
+  metadata jsonb default '{}'::jsonb not null
+);
 
 -- constraints
 
-alter table agent_actions add constraint agent_actions_pkey PRIMARY KEY (action_id);
+alter table agent_accounts add constraint agent_accounts_pkey PRIMARY KEY (account_key);
+alter table agent_actions add constraint agent_actions_identity PRIMARY KEY (action_id, executed_at);
 alter table agent_context_cache add constraint agent_context_cache_pkey PRIMARY KEY (context_key);
 alter table agent_knowledge add constraint agent_knowledge_content_hash CHECK ((content_hash ~ '^[0-9a-f]{64}$'::text));
 alter table agent_knowledge add constraint agent_knowledge_embedding_state CHECK ((embedding_state = ANY (ARRAY['pending'::text, 'ready'::text])));
@@ -203,8 +335,11 @@ alter table agent_knowledge add constraint agent_knowledge_importance CHECK (((i
 alter table agent_knowledge add constraint agent_knowledge_pkey PRIMARY KEY (id);
 alter table agent_knowledge add constraint agent_knowledge_document_id_documents_id_fk FOREIGN KEY (document_id) REFERENCES documents(id) ON DELETE SET NULL;
 alter table agent_knowledge add constraint agent_knowledge_superseded_by_agent_knowledge_id_fk FOREIGN KEY (superseded_by) REFERENCES agent_knowledge(id) ON DELETE SET NULL;
+alter table agent_sessions add constraint agent_sessions_parent_other CHECK ((parent_session_id <> session_id));
 alter table agent_sessions add constraint agent_sessions_pkey PRIMARY KEY (session_id);
 alter table agent_sessions add constraint agent_sessions_status CHECK ((status = ANY (ARRAY['active'::text, 'idle'::text, 'paused'::text, 'completed'::text, 'failed'::text])));
+alter table agent_sessions add constraint agent_sessions_parent_session_id_agent_sessions_session_id_fk FOREIGN KEY (parent_session_id) REFERENCES agent_sessions(session_id) ON DELETE SET NULL;
+alter table agent_tasks add constraint agent_tasks_concurrency_limit CHECK ((concurrency_limit > 0));
 alter table agent_tasks add constraint agent_tasks_pkey PRIMARY KEY (task_id);
 alter table agent_tasks add constraint agent_tasks_priority CHECK (((task_priority >= 1) AND (task_priority <= 10)));
 alter table agent_tasks add constraint agent_tasks_progress CHECK (((progress_percentage >= 0) AND (progress_percentage <= 100)));
@@ -214,6 +349,15 @@ alter table agent_tasks add constraint agent_tasks_session_id_agent_sessions_ses
 alter table api_keys add constraint "api_keys_keyHash_unique" UNIQUE (key_hash);
 alter table api_keys add constraint api_keys_pkey PRIMARY KEY (id);
 alter table api_keys add constraint api_keys_scopes CHECK (((cardinality(scopes) > 0) AND (scopes <@ ARRAY['read'::text, 'write'::text, 'worker'::text, 'admin'::text])));
+alter table artifacts add constraint artifacts_content_hash CHECK ((content_hash ~ '^[0-9a-f]{64}$'::text));
+alter table artifacts add constraint artifacts_pkey PRIMARY KEY (artifact_id);
+alter table artifacts add constraint artifacts_session_id_agent_sessions_session_id_fk FOREIGN KEY (session_id) REFERENCES agent_sessions(session_id) ON DELETE SET NULL;
+alter table audit_anchors add constraint audit_anchors_chain_id_seq_pk PRIMARY KEY (chain_id, seq);
+alter table audit_anchors add constraint audit_anchors_seq CHECK ((seq > 0));
+alter table audit_chains add constraint audit_chains_pkey PRIMARY KEY (chain_id);
+alter table conversation_chunks add constraint conversation_chunks_format CHECK ((format = ANY (ARRAY['dialogue'::text, 'summary'::text, 'transcript'::text])));
+alter table conversation_chunks add constraint conversation_chunks_pkey PRIMARY KEY (id);
+alter table conversation_chunks add constraint conversation_chunks_session_id_agent_sessions_session_id_fk FOREIGN KEY (session_id) REFERENCES agent_sessions(session_id) ON DELETE CASCADE;
 alter table documents add constraint documents_pkey PRIMARY KEY (id);
 alter table embedding_spaces add constraint embedding_spaces_dimensions CHECK (((dimensions >= 1) AND (dimensions <= 4000)));
 alter table embedding_spaces add constraint embedding_spaces_pkey PRIMARY KEY (id);
@@ -229,12 +373,32 @@ alter table knowledge_revisions add constraint knowledge_revisions_item_id_agent
 alter table knowledge_vectors add constraint knowledge_vectors_chunk_id_space_id_pk PRIMARY KEY (chunk_id, space_id);
 alter table knowledge_vectors add constraint knowledge_vectors_chunk_id_knowledge_chunks_id_fk FOREIGN KEY (chunk_id) REFERENCES knowledge_chunks(id) ON DELETE CASCADE;
 alter table knowledge_vectors add constraint knowledge_vectors_space_id_embedding_spaces_id_fk FOREIGN KEY (space_id) REFERENCES embedding_spaces(id) ON DELETE CASCADE;
+alter table services add constraint services_pkey PRIMARY KEY (service_name);
+alter table services add constraint services_port CHECK (((port >= 1) AND (port <= 65535)));
+alter table services add constraint services_status CHECK ((status = ANY (ARRAY['running'::text, 'degraded'::text, 'stopped'::text, 'unknown'::text])));
+alter table services add constraint services_node_name_system_nodes_node_name_fk FOREIGN KEY (node_name) REFERENCES system_nodes(node_name) ON DELETE SET NULL;
 alter table system_nodes add constraint system_nodes_pkey PRIMARY KEY (node_name);
+alter table system_nodes add constraint system_nodes_status CHECK ((status = ANY (ARRAY['active'::text, 'inactive'::text, 'maintenance'::text])));
+alter table task_attempts add constraint task_attempts_outcome CHECK ((outcome = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text, 'released'::text, 'lease_expired'::text, 'timed_out'::text, 'fenced'::text])));
+alter table task_attempts add constraint task_attempts_pkey PRIMARY KEY (attempt_id);
+alter table task_attempts add constraint task_attempts_task_id_agent_tasks_task_id_fk FOREIGN KEY (task_id) REFERENCES agent_tasks(task_id) ON DELETE CASCADE;
+alter table task_dependencies add constraint task_dependencies_after CHECK ((after = ANY (ARRAY['success'::text, 'end'::text])));
+alter table task_dependencies add constraint task_dependencies_on_failure CHECK ((on_failure = ANY (ARRAY['block'::text, 'skip'::text, 'cancel'::text])));
+alter table task_dependencies add constraint task_dependencies_other CHECK ((depends_on <> task_id));
+alter table task_dependencies add constraint task_dependencies_task_id_depends_on_pk PRIMARY KEY (task_id, depends_on);
+alter table task_dependencies add constraint task_dependencies_task_id_agent_tasks_task_id_fk FOREIGN KEY (task_id) REFERENCES agent_tasks(task_id) ON DELETE CASCADE;
+alter table task_leases add constraint task_leases_pkey PRIMARY KEY (task_id);
+alter table workers add constraint workers_concurrency CHECK (((concurrency >= 1) AND (concurrency <= 64)));
+alter table workers add constraint workers_pkey PRIMARY KEY (worker_id);
+alter table workers add constraint workers_status CHECK ((status = ANY (ARRAY['active'::text, 'draining'::text, 'stopped'::text])));
 
 -- indexes
 
-CREATE INDEX agent_actions_executed ON public.agent_actions USING btree (executed_at);
-CREATE INDEX agent_actions_session ON public.agent_actions USING btree (session_id, seq);
+CREATE INDEX agent_actions_chain ON ONLY public.agent_actions USING btree (chain_id, seq);
+CREATE INDEX agent_actions_executed ON ONLY public.agent_actions USING btree (executed_at);
+CREATE INDEX agent_actions_session ON ONLY public.agent_actions USING btree (session_id, seq) WHERE (session_id IS NOT NULL);
+CREATE INDEX agent_actions_task ON ONLY public.agent_actions USING btree (task_id, executed_at) WHERE (task_id IS NOT NULL);
+CREATE INDEX agent_context_cache_generated ON public.agent_context_cache USING btree (generated_at);
 CREATE UNIQUE INDEX agent_knowledge_current_content ON public.agent_knowledge USING btree (content_hash, COALESCE(project, ''::text), scope, COALESCE(document_id, (0)::bigint)) WHERE (valid_to IS NULL);
 CREATE INDEX agent_knowledge_document ON public.agent_knowledge USING btree (document_id) WHERE (document_id IS NOT NULL);
 CREATE INDEX agent_knowledge_expires_at ON public.agent_knowledge USING btree (expires_at) WHERE ((expires_at IS NOT NULL) AND (valid_to IS NULL));
@@ -246,9 +410,24 @@ CREATE INDEX agent_knowledge_session ON public.agent_knowledge USING btree (sour
 CREATE INDEX agent_knowledge_superseded_by ON public.agent_knowledge USING btree (superseded_by) WHERE (superseded_by IS NOT NULL);
 CREATE INDEX agent_knowledge_tags ON public.agent_knowledge USING gin (tags);
 CREATE INDEX agent_knowledge_type ON public.agent_knowledge USING btree (knowledge_type, id);
-CREATE INDEX agent_sessions_created ON public.agent_sessions USING btree (created_at);
+CREATE INDEX agent_sessions_created ON public.agent_sessions USING btree (created_at, session_id);
+CREATE INDEX agent_sessions_live ON public.agent_sessions USING btree (last_active) WHERE (status = ANY (ARRAY['active'::text, 'idle'::text, 'paused'::text]));
+CREATE INDEX agent_sessions_parent ON public.agent_sessions USING btree (parent_session_id) WHERE (parent_session_id IS NOT NULL);
+CREATE INDEX agent_sessions_project ON public.agent_sessions USING btree (project, created_at) WHERE (project IS NOT NULL);
 CREATE INDEX agent_tasks_created ON public.agent_tasks USING btree (created_at);
-CREATE INDEX agent_tasks_session ON public.agent_tasks USING btree (session_id);
+CREATE UNIQUE INDEX agent_tasks_dedupe ON public.agent_tasks USING btree (dedupe_key) WHERE (status = ANY (ARRAY['pending'::text, 'blocked'::text, 'running'::text]));
+CREATE INDEX agent_tasks_ended ON public.agent_tasks USING btree (completed_at) WHERE (completed_at IS NOT NULL);
+CREATE INDEX agent_tasks_live ON public.agent_tasks USING btree (status, task_seq) WHERE (status = ANY (ARRAY['pending'::text, 'blocked'::text, 'running'::text]));
+CREATE INDEX agent_tasks_plan ON public.agent_tasks USING btree (plan_id) WHERE (plan_id IS NOT NULL);
+CREATE INDEX agent_tasks_queue ON public.agent_tasks USING btree (lane, queue_rank, task_seq) WHERE ((status = 'pending'::text) AND (queue_rank IS NOT NULL));
+CREATE INDEX agent_tasks_scheduled ON public.agent_tasks USING btree (run_after) WHERE ((status = 'pending'::text) AND (queue_rank IS NULL));
+CREATE INDEX agent_tasks_session ON public.agent_tasks USING btree (session_id, task_seq);
+CREATE INDEX agent_tasks_session_queue ON public.agent_tasks USING btree (session_id, ready_at) WHERE (status = 'pending'::text);
+CREATE INDEX artifacts_created ON public.artifacts USING btree (created_at, artifact_id);
+CREATE INDEX artifacts_session ON public.artifacts USING btree (session_id, created_at) WHERE (session_id IS NOT NULL);
+CREATE INDEX artifacts_task ON public.artifacts USING btree (task_id, created_at) WHERE (task_id IS NOT NULL);
+CREATE UNIQUE INDEX conversation_chunks_identity ON public.conversation_chunks USING btree (session_id, chunk_id);
+CREATE INDEX conversation_chunks_session ON public.conversation_chunks USING btree (session_id, id);
 CREATE UNIQUE INDEX documents_identity ON public.documents USING btree (COALESCE(project, ''::text), source, path);
 CREATE UNIQUE INDEX embedding_spaces_identity ON public.embedding_spaces USING btree (model, dimensions, prefix_scheme);
 CREATE UNIQUE INDEX embedding_spaces_one_active ON public.embedding_spaces USING btree (status) WHERE (status = 'active'::text);
@@ -257,9 +436,154 @@ CREATE UNIQUE INDEX knowledge_chunks_item ON public.knowledge_chunks USING btree
 CREATE INDEX knowledge_revisions_item ON public.knowledge_revisions USING btree (item_id, id);
 CREATE INDEX knowledge_vectors_fresh ON public.knowledge_vectors USING btree (space_id, chunk_id) WHERE (NOT indexed);
 CREATE INDEX knowledge_vectors_item ON public.knowledge_vectors USING btree (item_id, space_id);
+CREATE INDEX services_node ON public.services USING btree (node_name) WHERE (node_name IS NOT NULL);
+CREATE UNIQUE INDEX task_attempts_number ON public.task_attempts USING btree (task_id, attempt_number);
+CREATE INDEX task_dependencies_parent ON public.task_dependencies USING btree (depends_on);
+CREATE INDEX task_leases_concurrency ON public.task_leases USING btree (concurrency_key) WHERE (concurrency_key IS NOT NULL);
+CREATE INDEX task_leases_worker ON public.task_leases USING btree (worker_id);
+CREATE INDEX workers_seen ON public.workers USING btree (last_seen);
 
 -- functions
 
+CREATE OR REPLACE FUNCTION public.agent_sessions_audit()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  entries jsonb[];
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    SELECT array_agg(jsonb_build_object('session_id', session_id, 'action_type', 'session_created',
+      'action_description', format('session of %s as %s', agent_platform, agent_role),
+      'output_data', jsonb_build_object('status', status)) ORDER BY created_at, session_id)
+    INTO entries FROM added;
+  ELSIF TG_OP = 'UPDATE' THEN
+    SELECT array_agg(jsonb_build_object('session_id', n.session_id, 'action_type', 'session_status',
+      'action_description', format('%s -> %s', o.status, n.status),
+      'output_data', jsonb_build_object('from', o.status, 'to', n.status)) ORDER BY n.session_id)
+    INTO entries FROM changed n JOIN before o USING (session_id) WHERE n.status <> o.status;
+  ELSE
+    SELECT array_agg(jsonb_build_object('session_id', session_id, 'action_type', 'session_deleted',
+      'output_data', jsonb_build_object('status', status)) ORDER BY session_id)
+    INTO entries FROM before;
+  END IF;
+  IF entries IS NOT NULL THEN
+    PERFORM audit_append(entries);
+  END IF;
+  RETURN NULL;
+END
+$function$;
+CREATE OR REPLACE FUNCTION public.audit_append(entries jsonb[])
+ RETURNS SETOF agent_actions
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  chain text;
+  head audit_chains;
+  entry jsonb;
+  written agent_actions;
+  rows agent_actions[] := '{}';
+BEGIN
+  INSERT INTO audit_chains (chain_id, hash)
+    SELECT DISTINCT audit_chain_of(e->>'session_id', e->>'task_id'), repeat('0', 64) FROM unnest(entries) e
+    ORDER BY 1 ON CONFLICT DO NOTHING;
+  FOR chain IN
+    SELECT DISTINCT audit_chain_of(e->>'session_id', e->>'task_id') FROM unnest(entries) e ORDER BY 1
+  LOOP
+    SELECT * INTO STRICT head FROM audit_chains WHERE chain_id = chain FOR UPDATE;
+    FOR entry IN
+      SELECT e FROM unnest(entries) WITH ORDINALITY AS u(e, place)
+      WHERE audit_chain_of(e->>'session_id', e->>'task_id') = chain ORDER BY place
+    LOOP
+      written := jsonb_populate_record(NULL::agent_actions, entry);
+      written.action_id := coalesce(written.action_id, 'action_' || replace(gen_random_uuid()::text, '-', ''));
+      written.success := coalesce(written.success, true);
+      written.metadata := coalesce(written.metadata, '{}');
+      -- Not the start of the transaction: the rows of a chain stand in the order of its locks.
+      written.executed_at := coalesce(written.executed_at, clock_timestamp());
+      written.chain_id := chain;
+      head.seq := head.seq + 1;
+      written.seq := head.seq;
+      written.previous_hash := head.hash;
+      written.hash := audit_hash(written);
+      head.hash := written.hash;
+      rows := rows || written;
+    END LOOP;
+    UPDATE audit_chains SET seq = head.seq, hash = head.hash WHERE chain_id = chain;
+  END LOOP;
+  PERFORM set_config('agent_turbo.audit_append', 'on', true);
+  RETURN QUERY WITH inserted AS (INSERT INTO agent_actions SELECT * FROM unnest(rows) RETURNING *)
+    SELECT * FROM inserted;
+  PERFORM set_config('agent_turbo.audit_append', 'off', true);
+END
+$function$;
+CREATE OR REPLACE FUNCTION public.audit_chain_of(session_id text, task_id text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+  SELECT coalesce(session_id, 'task:' || task_id, 'system')
+$function$;
+CREATE OR REPLACE FUNCTION public.audit_chain_row()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  head audit_chains;
+BEGIN
+  IF current_setting('agent_turbo.audit_append', true) = 'on' THEN
+    RETURN NEW;
+  END IF;
+  NEW.chain_id := audit_chain_of(NEW.session_id, NEW.task_id);
+  INSERT INTO audit_chains (chain_id, hash) VALUES (NEW.chain_id, repeat('0', 64)) ON CONFLICT DO NOTHING;
+  SELECT * INTO STRICT head FROM audit_chains WHERE chain_id = NEW.chain_id FOR UPDATE;
+  NEW.seq := head.seq + 1;
+  NEW.previous_hash := head.hash;
+  NEW.hash := audit_hash(NEW);
+  UPDATE audit_chains SET seq = NEW.seq, hash = NEW.hash WHERE chain_id = NEW.chain_id;
+  RETURN NEW;
+END
+$function$;
+CREATE OR REPLACE FUNCTION public.audit_hash(a agent_actions)
+ RETURNS text
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+  SELECT encode(sha256(convert_to(a.previous_hash || audit_text(a), 'UTF8')), 'hex')
+$function$;
+CREATE OR REPLACE FUNCTION public.audit_make_month(month date)
+ RETURNS text
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  name text := 'agent_actions_' || to_char(month, 'YYYY_MM');
+BEGIN
+  IF to_regclass(name) IS NOT NULL THEN
+    RETURN name;
+  END IF;
+  EXECUTE format('CREATE TABLE %I PARTITION OF agent_actions FOR VALUES FROM (%L) TO (%L)', name,
+    month::timestamp AT TIME ZONE 'UTC', (month + interval '1 month') AT TIME ZONE 'UTC');
+  EXECUTE format('CREATE TRIGGER %I BEFORE UPDATE OR DELETE OR TRUNCATE ON %I FOR EACH STATEMENT '
+    'EXECUTE FUNCTION refuse_change()', name || '_append_only', name);
+  RETURN name;
+END
+$function$;
+CREATE OR REPLACE FUNCTION public.audit_text(a agent_actions)
+ RETURNS text
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+  SELECT jsonb_strip_nulls(jsonb_build_object(
+    'action_id', a.action_id, 'chain_id', a.chain_id, 'seq', a.seq, 'session_id', a.session_id, 'task_id', a.task_id,
+    'action_type', a.action_type, 'action_description', a.action_description, 'success', a.success,
+    'error_message', a.error_message, 'execution_time_ms', a.execution_time_ms::text,
+    'changed_files', to_jsonb(a.changed_files), 'commands_executed', to_jsonb(a.commands_executed),
+    'api_endpoints_called', to_jsonb(a.api_endpoints_called), 'previous_hash', a.previous_hash,
+    'executed_at', to_char(a.executed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+    -- As texts, so that a null inside them is kept.
+    'input_data', a.input_data::text, 'output_data', a.output_data::text, 'metadata', a.metadata::text
+  ))::text
+$function$;
 CREATE OR REPLACE FUNCTION public.knowledge_changed()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -281,5 +605,9 @@ $function$;
 -- triggers
 
 CREATE TRIGGER agent_actions_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.agent_actions FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER agent_actions_chain_row BEFORE INSERT ON public.agent_actions FOR EACH ROW EXECUTE FUNCTION audit_chain_row();
 CREATE TRIGGER agent_knowledge_changed AFTER INSERT OR DELETE OR UPDATE OF content, title, knowledge_type, category, tags, project, scope, source_session, source_task, source_agent, source_url, source_commit, document_id, importance, valid_from, valid_to, superseded_by, expires_at, metadata, embedding_state, lexemes OR TRUNCATE ON public.agent_knowledge FOR EACH STATEMENT EXECUTE FUNCTION knowledge_changed();
+CREATE TRIGGER agent_sessions_audit_delete AFTER DELETE ON public.agent_sessions REFERENCING OLD TABLE AS before FOR EACH STATEMENT EXECUTE FUNCTION agent_sessions_audit();
+CREATE TRIGGER agent_sessions_audit_insert AFTER INSERT ON public.agent_sessions REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION agent_sessions_audit();
+CREATE TRIGGER agent_sessions_audit_update AFTER UPDATE ON public.agent_sessions REFERENCING OLD TABLE AS before NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION agent_sessions_audit();
 CREATE TRIGGER embedding_spaces_changed AFTER INSERT OR DELETE OR UPDATE ON public.embedding_spaces FOR EACH STATEMENT EXECUTE FUNCTION knowledge_changed();

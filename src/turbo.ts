@@ -6,6 +6,7 @@ import { VERSION } from './base/version.ts'
 import { type Config, loadConfig } from './config.ts'
 import { openDatabase, type Store } from './db/index.ts'
 import { createKnowledge, type Embedder, type EmbedderConfig, type Knowledge } from './knowledge/index.ts'
+import { createOrchestrator, type Orchestrator } from './orchestrator/index.ts'
 
 /** How often the store is asked for the numbers that health shows. */
 const HEALTH_MS = 1_000
@@ -26,6 +27,7 @@ export interface Health {
 /** Everything the product does, over one store. */
 export interface Turbo {
   knowledge: Knowledge
+  orchestrator: Orchestrator
   access: AccessService
   /** The last known state, at once. Never throws. */
   health(): Promise<Health>
@@ -82,6 +84,7 @@ async function compose(
   const { kind, url, apiKey, ...rest } = config.embedder
   const embedder: EmbedderConfig | undefined = kind && { kind, url, apiKey, ...rest }
   const knowledge = await createKnowledge({ db: store, log, embedder, embedderAccess: { url, apiKey }, customEmbedder })
+  const orchestrator = createOrchestrator({ db: store, log })
   const access = createAccess({ db: store, log })
   const startedAt = performance.now()
   let seen: Pick<Health, 'database' | 'embedder' | 'backlog'> = {
@@ -110,6 +113,7 @@ async function compose(
 
   return {
     knowledge,
+    orchestrator,
     access,
     store,
     async health() {
@@ -126,12 +130,13 @@ async function compose(
       }
     },
     start() {
-      starting ??= knowledge.start().then(() => watch.start())
+      starting ??= Promise.all([knowledge.start(), orchestrator.start()]).then(() => watch.start())
       return starting
     },
     stop() {
       stopping ??= (async () => {
         await watch.stop()
+        await orchestrator.stop()
         await knowledge.stop().finally(() => store.stop())
       })()
       return stopping

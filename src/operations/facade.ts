@@ -1,11 +1,15 @@
 import type { Principal } from '../access/index.ts'
 import type { KnowledgeService } from '../knowledge/index.ts'
+import type { OrchestratorServices } from '../orchestrator/index.ts'
 import type { Turbo as FullTurbo } from '../turbo.ts'
 
 export type { Health } from '../turbo.ts'
 
 /** What every verb works on. */
-export type Turbo = { knowledge: KnowledgeService } & Pick<FullTurbo, 'access' | 'health'>
+export type Turbo = { knowledge: KnowledgeService; orchestrator: OrchestratorServices } & Pick<
+  FullTurbo,
+  'access' | 'health'
+>
 
 /** Who calls, and under which request. */
 export interface OperationContext {

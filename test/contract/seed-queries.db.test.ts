@@ -24,7 +24,7 @@ it('the statements of operators run verbatim, in order, on a freshly migrated da
   ])
   expect(answers[5]).toEqual([{ taskId: 'my_task', status: 'pending', assignedWorkerId: null }])
   expect(answers[6]).toEqual([{ queued: 1, running: 0 }])
-  expect(answers[10]).toEqual([{ sessionId: 'test_001', agentRole: 'planner', taskCount: 0, actionCount: 0 }])
+  expect(answers[10]).toEqual([{ sessionId: 'test_001', agentRole: 'planner', taskCount: 0, actionCount: 1 }])
   const left = await db.query(sql`
     select (select count(*) from agent_tasks) as tasks, (select count(*) from agent_sessions) as sessions`)
   expect(left).toEqual([{ tasks: 0, sessions: 0 }])

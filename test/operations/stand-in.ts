@@ -32,7 +32,15 @@ export function standInTurbo(): StandInTurbo {
     calls.push({ verb, input })
     await behaviour.before?.()
   })
-  return { knowledge, access: standInAccess(), health: async () => healthState, calls, behaviour, healthState }
+  return {
+    knowledge,
+    orchestrator: {},
+    access: standInAccess(),
+    health: async () => healthState,
+    calls,
+    behaviour,
+    healthState,
+  }
 }
 
 function standInKnowledge(enter: (verb: string, input: unknown) => Promise<void>): KnowledgeService {
