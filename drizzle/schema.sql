@@ -615,11 +615,12 @@ CREATE OR REPLACE FUNCTION public.audit_detach_month(month date)
 AS $function$
 DECLARE
   name text := 'agent_actions_' || to_char(month, 'YYYY_MM');
+  held bigint;
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = to_regclass(name) AND inhparent = 'agent_actions'::regclass) THEN
     RETURN false;
   END IF;
-  EXECUTE format('LOCK TABLE %I IN SHARE ROW EXCLUSIVE MODE', name);
+  -- The long part before the lock; what somebody wrote into the month meanwhile shows in the count.
   EXECUTE format('INSERT INTO audit_anchors (chain_id, first_seq, previous_hash, seq, hash, detached_table)
     SELECT r.chain_id, r.first_seq, f.previous_hash, r.last_seq, l.hash, %1$L
     FROM (
@@ -629,6 +630,11 @@ BEGIN
     ) r
     JOIN %1$I f ON f.chain_id = r.chain_id AND f.seq = r.first_seq
     JOIN %1$I l ON l.chain_id = r.chain_id AND l.seq = r.last_seq', name);
+  LOCK TABLE agent_actions IN ACCESS EXCLUSIVE MODE;
+  EXECUTE format('SELECT count(*) FROM %I', name) INTO held;
+  IF held <> (SELECT coalesce(sum(seq - first_seq + 1), 0) FROM audit_anchors WHERE detached_table = name) THEN
+    RAISE EXCEPTION 'rows were written into % meanwhile', name USING ERRCODE = 'serialization_failure';
+  END IF;
   EXECUTE format('ALTER TABLE agent_actions DETACH PARTITION %I', name);
   RETURN true;
 END
@@ -661,8 +667,8 @@ BEGIN
   IF to_regclass(name) IS NOT NULL THEN
     RETURN false;
   END IF;
-  -- First and at once what attaching needs anyway: a weaker lock that grows could wait for somebody who waits for us.
-  LOCK TABLE agent_actions_other IN ACCESS EXCLUSIVE MODE;
+  -- Attaching alone locks less: a row that is on its way into the default partition would then be refused by it.
+  LOCK TABLE agent_actions IN ACCESS EXCLUSIVE MODE;
   IF to_regclass(name) IS NOT NULL THEN
     RETURN false;
   END IF;
@@ -685,14 +691,15 @@ CREATE OR REPLACE FUNCTION public.audit_make_months()
 AS $function$
 DECLARE
   this_month date := date_trunc('month', now() AT TIME ZONE 'UTC');
+  -- Read to the end before the first table is made: a table that is being read cannot be changed.
+  months date[] := ARRAY(
+    SELECT (this_month + make_interval(months => ahead))::date FROM generate_series(0, 2) ahead
+    UNION SELECT date_trunc('month', executed_at AT TIME ZONE 'UTC')::date FROM agent_actions_other
+    WHERE isfinite(executed_at) AND executed_at < now() ORDER BY 1);
   month date;
   made int := 0;
 BEGIN
-  FOR month IN
-    SELECT this_month + make_interval(months => ahead) FROM generate_series(0, 2) ahead
-    UNION SELECT date_trunc('month', executed_at AT TIME ZONE 'UTC') FROM agent_actions_other
-    WHERE isfinite(executed_at) AND executed_at < now() ORDER BY 1
-  LOOP
+  FOREACH month IN ARRAY months LOOP
     made := made + audit_make_month(month)::int;
   END LOOP;
   RETURN made;
