@@ -1,17 +1,20 @@
 CREATE TABLE "audit_anchors" (
 	"chain_id" text NOT NULL,
+	"first_seq" bigint NOT NULL,
+	"previous_hash" text NOT NULL,
 	"seq" bigint NOT NULL,
 	"hash" text NOT NULL,
 	"detached_table" text NOT NULL,
 	"detached_at" timestamp with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "audit_anchors_chain_id_seq_pk" PRIMARY KEY("chain_id","seq"),
-	CONSTRAINT "audit_anchors_seq" CHECK (seq > 0)
+	CONSTRAINT "audit_anchors_seq" CHECK (first_seq between 1 and seq)
 );
 --> statement-breakpoint
 CREATE TABLE "audit_chains" (
 	"chain_id" text PRIMARY KEY NOT NULL,
 	"seq" bigint DEFAULT 0 NOT NULL,
-	"hash" text NOT NULL
+	"hash" text NOT NULL,
+	"last_at" timestamp with time zone
 ) WITH (fillfactor = 50);
 --> statement-breakpoint
 CREATE TABLE "services" (
@@ -142,7 +145,7 @@ CREATE TABLE "agent_actions" (
 	"output_data" jsonb,
 	"success" boolean DEFAULT true NOT NULL,
 	"error_message" text,
-	"execution_time_ms" real,
+	"execution_time_ms" numeric(14, 3),
 	"changed_files" text[],
 	"commands_executed" text[],
 	"api_endpoints_called" text[],
@@ -197,7 +200,7 @@ ALTER TABLE "agent_sessions" ADD CONSTRAINT "agent_sessions_parent_session_id_ag
 CREATE INDEX "agent_actions_chain" ON "agent_actions" USING btree ("chain_id","seq");--> statement-breakpoint
 CREATE INDEX "agent_actions_task" ON "agent_actions" USING btree ("task_id","executed_at") WHERE task_id is not null;--> statement-breakpoint
 CREATE INDEX "agent_context_cache_generated" ON "agent_context_cache" USING btree ("generated_at");--> statement-breakpoint
-CREATE INDEX "agent_sessions_live" ON "agent_sessions" USING btree ("last_active") WHERE status in ('active', 'idle', 'paused');--> statement-breakpoint
+CREATE INDEX "agent_sessions_live" ON "agent_sessions" USING btree ("status","last_active") WHERE status in ('active', 'idle', 'paused');--> statement-breakpoint
 CREATE INDEX "agent_sessions_parent" ON "agent_sessions" USING btree ("parent_session_id") WHERE parent_session_id is not null;--> statement-breakpoint
 CREATE INDEX "agent_sessions_project" ON "agent_sessions" USING btree ("project","created_at") WHERE project is not null;--> statement-breakpoint
 CREATE INDEX "agent_tasks_queue" ON "agent_tasks" USING btree ("lane","queue_rank","task_seq") WHERE status = 'pending' and queue_rank is not null;--> statement-breakpoint

@@ -6,10 +6,12 @@ import { VERSION } from './base/version.ts'
 import { type Config, loadConfig } from './config.ts'
 import { openDatabase, type Store } from './db/index.ts'
 import { createKnowledge, type Embedder, type EmbedderConfig, type Knowledge } from './knowledge/index.ts'
-import { createOrchestrator, type Orchestrator } from './orchestrator/index.ts'
+import { createOrchestrator, type Orchestrator, type WrittenKnowledge } from './orchestrator/index.ts'
 
 /** How often the store is asked for the numbers that health shows. */
 const HEALTH_MS = 1_000
+/** What the history of a session shows of each item that the session wrote. */
+const HISTORY_CHARS = 500
 
 /** What the service knows of itself without asking anything that may block. */
 export interface Health {
@@ -84,7 +86,7 @@ async function compose(
   const { kind, url, apiKey, ...rest } = config.embedder
   const embedder: EmbedderConfig | undefined = kind && { kind, url, apiKey, ...rest }
   const knowledge = await createKnowledge({ db: store, log, embedder, embedderAccess: { url, apiKey }, customEmbedder })
-  const orchestrator = createOrchestrator({ db: store, log })
+  const orchestrator = createOrchestrator({ db: store, log, writtenKnowledge: writtenBy(knowledge) })
   const access = createAccess({ db: store, log })
   const startedAt = performance.now()
   let seen: Pick<Health, 'database' | 'embedder' | 'backlog'> = {
@@ -141,5 +143,20 @@ async function compose(
       })()
       return stopping
     },
+  }
+}
+
+/** The items that a session wrote, shortened. */
+function writtenBy(knowledge: Knowledge): WrittenKnowledge {
+  return async (session, { limit, cursor }) => {
+    const { items, nextCursor } = await knowledge.list({ source: { session }, includeHistory: true, limit, cursor })
+    return {
+      nextCursor,
+      items: items.map(({ id, title, knowledgeType, content, createdAt }) => {
+        // Never half a character.
+        const beginning = content.slice(0, HISTORY_CHARS).replace(/[\ud800-\udbff]$/, '')
+        return { id, title, knowledgeType, content: beginning, createdAt }
+      }),
+    }
   }
 }

@@ -3,7 +3,7 @@
  * below the {@link OpaqueKey} fields: what lies there belongs to the user and passes through by reference.
  */
 
-/** Fields whose values are the user's own JSON, in both spellings. */
+/** Fields whose values are the user's own JSON, or are kept as they travel, in both spellings. */
 export type OpaqueKey =
   | 'metadata'
   | 'inputData'
@@ -12,6 +12,8 @@ export type OpaqueKey =
   | 'output_data'
   | 'requiredContext'
   | 'required_context'
+  | 'landingContext'
+  | 'landing_context'
 
 const OPAQUE_KEYS: ReadonlySet<string> = new Set<OpaqueKey>([
   'metadata',
@@ -21,6 +23,8 @@ const OPAQUE_KEYS: ReadonlySet<string> = new Set<OpaqueKey>([
   'output_data',
   'requiredContext',
   'required_context',
+  'landingContext',
+  'landing_context',
 ])
 
 /** `createdAt` -> `created_at`. */

@@ -20,6 +20,21 @@ export const routes: Routes = {
   listDocuments: { method: 'GET', path: '/v1/documents' },
   listDocumentationSources: { method: 'GET', path: '/v1/documents/sources' },
   expireVanishedDocuments: { method: 'POST', path: '/v1/documents/expire' },
+  createSession: { method: 'POST', path: '/v1/sessions' },
+  listSessions: { method: 'GET', path: '/v1/sessions' },
+  getSession: { method: 'GET', path: '/v1/sessions/{session_id}' },
+  patchSession: { method: 'PATCH', path: '/v1/sessions/{session_id}' },
+  getSessionHistory: { method: 'GET', path: '/v1/sessions/{session_id}/history' },
+  appendConversation: { method: 'POST', path: '/v1/sessions/{session_id}/conversation' },
+  listConversation: { method: 'GET', path: '/v1/sessions/{session_id}/conversation' },
+  addArtifact: { method: 'POST', path: '/v1/artifacts' },
+  listArtifacts: { method: 'GET', path: '/v1/artifacts' },
+  getArtifact: { method: 'GET', path: '/v1/artifacts/{artifact_id}' },
+  logAction: { method: 'POST', path: '/v1/actions' },
+  listActions: { method: 'GET', path: '/v1/actions' },
+  verifyAudit: { method: 'GET', path: '/v1/audit/verify' },
+  listAuditHeads: { method: 'GET', path: '/v1/audit/heads' },
+  detachAudit: { method: 'POST', path: '/v1/audit/detach' },
   getEmbeddings: { method: 'GET', path: '/v1/embeddings' },
   useEmbeddings: { method: 'POST', path: '/v1/embeddings' },
   createApiKey: { method: 'POST', path: '/v1/keys' },
@@ -32,7 +47,13 @@ export const routes: Routes = {
  * Operations that may be sent again when it is not known whether the first took effect: reads, changes that end in the
  * same state, and adds, which the server tells apart by content (a repeated one is answered as `duplicate`).
  */
-const NOT_REPEATABLE: readonly (keyof Operations)[] = ['createApiKey']
+const NOT_REPEATABLE: readonly (keyof Operations)[] = [
+  'createApiKey',
+  'createSession',
+  'appendConversation',
+  'addArtifact',
+  'logAction',
+]
 
 export function isRepeatable(name: keyof Operations): boolean {
   return !NOT_REPEATABLE.includes(name)

@@ -17,3 +17,8 @@ export interface OperationContext {
   /** The key the caller gave to make a retry harmless. A verb whose effect is not deduplicated by content derives its new id from it. */
   idempotencyKey?: string
 }
+
+/** What identifies a request that may be repeated: ids derived from it are the same each time. */
+export function requestOf({ principal, idempotencyKey }: OperationContext): string | undefined {
+  return idempotencyKey === undefined ? undefined : `${principal.id} ${idempotencyKey}`
+}

@@ -11,6 +11,8 @@ export const LIMITS = {
   tagCharsMax: 100,
   metadataCharsMax: 100_000,
   metadataDepthMax: 32,
+  payloadCharsMax: 4_000_000,
+  cursorCharsMax: 1_000,
   batchItemsMax: 1_000,
   queryResultsMax: 100,
   pageItemsMax: 200,
@@ -59,14 +61,26 @@ export const tags = () =>
   z.array(words(LIMITS.tagCharsMax)).max(LIMITS.tagsMax, `must have at most ${LIMITS.tagsMax} tags`)
 
 /** The user's own JSON object: stored and returned as it is. */
-export const metadata = () =>
-  z
+export const metadata = () => jsonObject(LIMITS.metadataCharsMax)
+
+/** What went into an action or came out of it. */
+export const payload = () => jsonObject(LIMITS.payloadCharsMax)
+
+function jsonObject(charsMax: number) {
+  return z
     .custom<Record<string, unknown>>(isObject, 'must be a JSON object')
     .superRefine((value, context) => {
-      const detail = problemOfJson(value)
+      const detail = problemOfJson(value, charsMax)
       if (detail !== null) context.addIssue({ code: 'custom', message: detail })
     })
     .meta({ type: 'object', additionalProperties: true })
+}
+
+/** Rows of a page. */
+export const limit = () => z.int().min(1).max(LIMITS.pageItemsMax).default(50)
+
+/** Where a list goes on. */
+export const cursor = () => text(LIMITS.cursorCharsMax).optional().describe('next_cursor of the page before.')
 
 export const source = () =>
   z.strictObject({
@@ -82,13 +96,13 @@ function isObject(value: unknown): boolean {
 }
 
 /** Why a JSON value cannot be stored, or null. Walks without recursion, as the depth is the caller's. */
-function problemOfJson(root: unknown): string | null {
+function problemOfJson(root: unknown, charsMax: number): string | null {
   const pending: { value: unknown; depth: number }[] = [{ value: root, depth: 1 }]
   let chars = 0
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const { value, depth } = next
     chars += typeof value === 'string' ? value.length : 1
-    if (chars > LIMITS.metadataCharsMax) return `must have at most ${LIMITS.metadataCharsMax} characters`
+    if (chars > charsMax) return `must have at most ${charsMax} characters`
     if (typeof value === 'string' && UNSTORABLE.test(value)) return UNSTORABLE_DETAIL
     if (typeof value !== 'object' || value === null) continue
     if (depth > LIMITS.metadataDepthMax) return `must not be nested deeper than ${LIMITS.metadataDepthMax} levels`

@@ -1,8 +1,12 @@
+import { addArtifact, getArtifact, listArtifacts } from './artifacts.ts'
+import { detachAudit, listActions, listAuditHeads, logAction, verifyAudit } from './audit.ts'
+import { appendConversation, listConversation } from './conversation.ts'
 import { expireVanishedDocuments, ingestDocuments, listDocumentationSources, listDocuments } from './documents.ts'
 import { createApiKey, listApiKeys, revokeApiKey } from './keys.ts'
 import { getKnowledge, getKnowledgeHistory, getStats, listKnowledge, queryKnowledge } from './knowledge-read.ts'
 import { addKnowledge, addKnowledgeBatch, eraseKnowledge, patchKnowledge } from './knowledge-write.ts'
 import { getEmbeddings, getHealth, useEmbeddings } from './service.ts'
+import { createSession, getSession, getSessionHistory, listSessions, patchSession } from './sessions.ts'
 
 export type { Health, Turbo } from './facade.ts'
 export { type HttpRoute, inputFields, type Operation, parseInput } from './operation.ts'
@@ -22,6 +26,21 @@ export const operations = [
   listDocuments,
   listDocumentationSources,
   expireVanishedDocuments,
+  createSession,
+  listSessions,
+  getSession,
+  patchSession,
+  getSessionHistory,
+  appendConversation,
+  listConversation,
+  addArtifact,
+  listArtifacts,
+  getArtifact,
+  logAction,
+  listActions,
+  verifyAudit,
+  listAuditHeads,
+  detachAudit,
   getEmbeddings,
   useEmbeddings,
   createApiKey,

@@ -1,8 +1,28 @@
 import type { Log } from '../base/log.ts'
 import type { Database } from '../db/executor.ts'
+import { createArtifacts } from './artifacts/artifacts.ts'
+import type { ArtifactService } from './artifacts/types.ts'
+import { createAudit } from './audit/audit.ts'
+import type { AuditService } from './audit/types.ts'
+import { createConversation } from './conversation/conversation.ts'
+import type { ConversationService } from './conversation/types.ts'
+import { createSessions } from './sessions/sessions.ts'
+import type { Land, SessionService, WrittenKnowledge } from './sessions/types.ts'
+
+export type * from './artifacts/types.ts'
+export type * from './audit/types.ts'
+export type * from './conversation/types.ts'
+export { CHUNK_FORMATS } from './conversation/types.ts'
+export { SESSION_STATUSES } from './sessions/states.ts'
+export type * from './sessions/types.ts'
 
 /** Sessions, tasks, the audit trail, and what an agent must know when it starts. */
-export type OrchestratorServices = Record<never, never>
+export interface OrchestratorServices {
+  sessions: SessionService
+  audit: AuditService
+  artifacts: ArtifactService
+  conversation: ConversationService
+}
 
 /** The services over one store, with what runs behind them. */
 export interface Orchestrator extends OrchestratorServices {
@@ -15,11 +35,26 @@ export interface Orchestrator extends OrchestratorServices {
 export interface OrchestratorOptions {
   db: Database
   log: Log
+  writtenKnowledge: WrittenKnowledge
 }
 
-export function createOrchestrator(_options: OrchestratorOptions): Orchestrator {
+export function createOrchestrator({ db, log, writtenKnowledge }: OrchestratorOptions): Orchestrator {
+  const audit = createAudit({ db, log })
+  const sessions = createSessions({ db, log, land, writtenKnowledge })
+  const loops = [audit, sessions]
   return {
-    start: async () => undefined,
-    stop: async () => undefined,
+    sessions,
+    audit,
+    artifacts: createArtifacts({ db }),
+    conversation: createConversation({ db }),
+    start: async () => {
+      for (const loop of loops) loop.start()
+    },
+    stop: async () => {
+      await Promise.all(loops.map((loop) => loop.stop()))
+    },
   }
 }
+
+/** Stands in until there is a landing context: an empty one. */
+const land: Land = async () => ({ context: {}, version: '0', tokens: 0 })

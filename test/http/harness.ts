@@ -3,6 +3,7 @@ import { createLog } from '../../src/base/log.ts'
 import { createHttpServer, type Http, type HttpConfig } from '../../src/http/index.ts'
 import type { Operation } from '../../src/operations/index.ts'
 import { type StandInTurbo, standInTurbo } from '../operations/stand-in.ts'
+import { ARTIFACT_ID, SESSION_ID } from '../operations/stand-in-record.ts'
 
 export interface TestHttp extends Http {
   turbo: StandInTurbo
@@ -91,6 +92,32 @@ export const GOOD_INPUTS: Record<string, Record<string, unknown>> = {
   listDocuments: { project: 'p' },
   listDocumentationSources: { project: 'p' },
   expireVanishedDocuments: { source: 'documents', keep: ['a.md'] },
+  createSession: { agent_platform: 'codex', agent_role: 'planner', project: 'p', metadata: { aB_c: { dE: 1 } } },
+  listSessions: { status: 'active', agent_platform: 'codex', limit: 3 },
+  getSession: { session_id: SESSION_ID },
+  patchSession: { session_id: SESSION_ID, status: 'paused', tokens_used: 12 },
+  getSessionHistory: { session_id: SESSION_ID, limit: 3 },
+  appendConversation: {
+    session_id: SESSION_ID,
+    content: 'Let us use a pool.',
+    participants: ['me'],
+    extracted_items: { decisions: ['a pool'], action_items: ['size it'] },
+  },
+  listConversation: { session_id: SESSION_ID },
+  addArtifact: { session_id: SESSION_ID, artifact_type: 'report', name: 'pool.md', content: '# Pool' },
+  listArtifacts: { session_id: SESSION_ID },
+  getArtifact: { artifact_id: ARTIFACT_ID },
+  logAction: {
+    session_id: SESSION_ID,
+    action_type: 'command',
+    input_data: { aB_c: 1 },
+    execution_time_ms: 12.5,
+    changed_files: ['src/pool.ts'],
+  },
+  listActions: { session_id: SESSION_ID, success: true },
+  verifyAudit: { session_id: SESSION_ID },
+  listAuditHeads: {},
+  detachAudit: { before: '2026-01' },
   getEmbeddings: {},
   useEmbeddings: { kind: 'ollama', model: 'nomic-embed-text', url: 'http://127.0.0.1:11434' },
   createApiKey: { name: 'ci', scopes: ['read'] },

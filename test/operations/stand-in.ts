@@ -4,6 +4,7 @@ import { TurboError } from '../../src/base/errors.ts'
 import type { KnowledgeService } from '../../src/knowledge/service.ts'
 import type { AddInput, KnowledgeItem, QueryHit } from '../../src/knowledge/types.ts'
 import type { Health, Turbo } from '../../src/operations/index.ts'
+import { standInRecord } from './stand-in-record.ts'
 
 const NOW = '2026-11-20T13:55:56.123456Z'
 
@@ -34,7 +35,7 @@ export function standInTurbo(): StandInTurbo {
   })
   return {
     knowledge,
-    orchestrator: {},
+    orchestrator: standInRecord(),
     access: standInAccess(),
     health: async () => healthState,
     calls,

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { bigint, boolean, check, index, jsonb, pgTable, primaryKey, real, text } from 'drizzle-orm/pg-core'
+import { bigint, boolean, check, index, jsonb, numeric, pgTable, primaryKey, text } from 'drizzle-orm/pg-core'
 import { instant } from './types.ts'
 
 /**
@@ -22,7 +22,8 @@ export const agentActions = pgTable(
     outputData: jsonb(),
     success: boolean().notNull().default(true),
     errorMessage: text(),
-    executionTimeMs: real(),
+    /** Exact, as a hash is made over its text. */
+    executionTimeMs: numeric({ precision: 14, scale: 3 }),
     changedFiles: text().array(),
     commandsExecuted: text().array(),
     apiEndpointsCalled: text().array(),
@@ -46,19 +47,24 @@ export const auditChains = pgTable('audit_chains', {
   chainId: text().primaryKey(),
   seq: bigint({ mode: 'number' }).notNull().default(0),
   hash: text().notNull(),
+  /** When its last row was written; the next one is never earlier. */
+  lastAt: instant(),
 })
 
-/** Where a chain stood when a month was detached: verification goes on from there. */
+/** Rows of a chain that left with a detached month, gapless from `first_seq` to `seq`: verification goes on behind them. */
 export const auditAnchors = pgTable(
   'audit_anchors',
   {
     chainId: text().notNull(),
-    /** The last row of the chain that is in the detached month. */
+    firstSeq: bigint({ mode: 'number' }).notNull(),
+    /** What the first of them continues. */
+    previousHash: text().notNull(),
+    /** The last of them. */
     seq: bigint({ mode: 'number' }).notNull(),
     hash: text().notNull(),
     /** The table that the month became. */
     detachedTable: text().notNull(),
     detachedAt: instant().notNull().defaultNow(),
   },
-  (t) => [primaryKey({ columns: [t.chainId, t.seq] }), check('audit_anchors_seq', sql`seq > 0`)],
+  (t) => [primaryKey({ columns: [t.chainId, t.seq] }), check('audit_anchors_seq', sql`first_seq between 1 and seq`)],
 )

@@ -26,7 +26,7 @@ export const agentSessions = pgTable(
   },
   (t) => [
     index('agent_sessions_created').on(t.createdAt, t.sessionId),
-    index('agent_sessions_live').on(t.lastActive).where(sql`status in ('active', 'idle', 'paused')`),
+    index('agent_sessions_live').on(t.status, t.lastActive).where(sql`status in ('active', 'idle', 'paused')`),
     index('agent_sessions_parent').on(t.parentSessionId).where(sql`parent_session_id is not null`),
     index('agent_sessions_project').on(t.project, t.createdAt).where(sql`project is not null`),
     check('agent_sessions_status', sql`status in ('active', 'idle', 'paused', 'completed', 'failed')`),
