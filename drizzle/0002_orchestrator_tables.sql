@@ -208,6 +208,7 @@ CREATE INDEX "agent_tasks_queue" ON "agent_tasks" USING btree ("lane","queue_ran
 CREATE INDEX "agent_tasks_scheduled" ON "agent_tasks" USING btree ("run_after") WHERE status = 'pending' and queue_rank is null;--> statement-breakpoint
 CREATE INDEX "agent_tasks_session_queue" ON "agent_tasks" USING btree ("session_id","queue_start") WHERE status = 'pending';--> statement-breakpoint
 CREATE INDEX "agent_tasks_deadline" ON "agent_tasks" USING btree ("deadline_at") WHERE deadline_at is not null;--> statement-breakpoint
+CREATE UNIQUE INDEX "agent_tasks_seq" ON "agent_tasks" USING btree ("task_seq");--> statement-breakpoint
 CREATE INDEX "agent_tasks_live" ON "agent_tasks" USING btree ("status","task_seq") WHERE status in ('pending', 'blocked', 'running');--> statement-breakpoint
 CREATE INDEX "agent_tasks_plan" ON "agent_tasks" USING btree ("plan_id") WHERE plan_id is not null;--> statement-breakpoint
 CREATE INDEX "agent_tasks_ended" ON "agent_tasks" USING btree ("completed_at") WHERE completed_at is not null;--> statement-breakpoint

@@ -63,7 +63,8 @@ BEGIN
   IF cardinality(NEW.required_capabilities) > 1 THEN
     NEW.required_capabilities := ARRAY(SELECT DISTINCT unnest(NEW.required_capabilities) ORDER BY 1);
   END IF;
-  IF cardinality(NEW.depends_on_tasks) > 1 AND NEW.depends_on_tasks IS DISTINCT FROM OLD.depends_on_tasks THEN
+  IF NEW.depends_on_tasks IS DISTINCT FROM OLD.depends_on_tasks
+      AND (cardinality(NEW.depends_on_tasks) > 1 OR NEW.depends_on_tasks = '{NULL}') THEN
     NEW.depends_on_tasks := ARRAY(
       SELECT parent FROM unnest(NEW.depends_on_tasks) WITH ORDINALITY AS u(parent, place)
       WHERE parent IS NOT NULL GROUP BY parent ORDER BY min(place));
@@ -429,11 +430,16 @@ $$;
 CREATE TRIGGER agent_tasks_deleted AFTER DELETE ON agent_tasks
 REFERENCING OLD TABLE AS before FOR EACH STATEMENT EXECUTE FUNCTION agent_tasks_deleted();
 --> statement-breakpoint
--- Mends what a lost trigger, a restored table or a hand has left wrong; answers how many tasks moved.
+-- Mends what a restored table or a hand has left wrong; answers how many tasks moved. A parent that is not there has
+-- failed: whoever finds the task like this cannot refuse it any more.
 CREATE FUNCTION task_repair(ids text[]) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
   entries jsonb[];
 BEGIN
+  INSERT INTO task_dependencies (task_id, depends_on)
+    SELECT t.task_id, u.parent FROM agent_tasks t CROSS JOIN unnest(t.depends_on_tasks) AS u(parent)
+    WHERE t.task_id = ANY (ids) AND NOT EXISTS (SELECT FROM agent_tasks p WHERE p.task_id = u.parent)
+    ON CONFLICT DO NOTHING;
   PERFORM task_sync_edges(ids);
   entries := task_settle(ids);
   IF cardinality(entries) > 0 THEN
@@ -455,12 +461,8 @@ BEGIN
 END
 $$;
 --> statement-breakpoint
--- Tasks from before these columns take their places; a parent that is not there has failed.
-INSERT INTO task_dependencies (task_id, depends_on)
-SELECT DISTINCT t.task_id, parent FROM agent_tasks t CROSS JOIN unnest(t.depends_on_tasks) AS u(parent)
-WHERE parent IS NOT NULL AND parent <> t.task_id;
---> statement-breakpoint
+-- Tasks from before these columns take their places.
 UPDATE agent_tasks t SET lane = task_lane(assigned_to_platform, assigned_to_role, required_capabilities, concurrency_key,
-    concurrency_limit), dependencies_left = (SELECT count(*) FROM task_dependencies d WHERE d.task_id = t.task_id);
+    concurrency_limit), depends_on_tasks = array_remove(depends_on_tasks, task_id);
 --> statement-breakpoint
-SELECT task_repair(ARRAY(SELECT task_id FROM task_dependencies));
+SELECT task_repair(ARRAY(SELECT task_id FROM agent_tasks WHERE depends_on_tasks <> '{}'));

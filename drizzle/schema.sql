@@ -426,6 +426,7 @@ CREATE INDEX agent_tasks_live ON public.agent_tasks USING btree (status, task_se
 CREATE INDEX agent_tasks_plan ON public.agent_tasks USING btree (plan_id) WHERE (plan_id IS NOT NULL);
 CREATE INDEX agent_tasks_queue ON public.agent_tasks USING btree (lane, queue_rank, task_seq) WHERE ((status = 'pending'::text) AND (queue_rank IS NOT NULL));
 CREATE INDEX agent_tasks_scheduled ON public.agent_tasks USING btree (run_after) WHERE ((status = 'pending'::text) AND (queue_rank IS NULL));
+CREATE UNIQUE INDEX agent_tasks_seq ON public.agent_tasks USING btree (task_seq);
 CREATE INDEX agent_tasks_session ON public.agent_tasks USING btree (session_id, task_seq);
 CREATE INDEX agent_tasks_session_queue ON public.agent_tasks USING btree (session_id, queue_start) WHERE (status = 'pending'::text);
 CREATE INDEX artifacts_created ON public.artifacts USING btree (created_at, artifact_id);
@@ -560,7 +561,8 @@ BEGIN
   IF cardinality(NEW.required_capabilities) > 1 THEN
     NEW.required_capabilities := ARRAY(SELECT DISTINCT unnest(NEW.required_capabilities) ORDER BY 1);
   END IF;
-  IF cardinality(NEW.depends_on_tasks) > 1 AND NEW.depends_on_tasks IS DISTINCT FROM OLD.depends_on_tasks THEN
+  IF NEW.depends_on_tasks IS DISTINCT FROM OLD.depends_on_tasks
+      AND (cardinality(NEW.depends_on_tasks) > 1 OR NEW.depends_on_tasks = '{NULL}') THEN
     NEW.depends_on_tasks := ARRAY(
       SELECT parent FROM unnest(NEW.depends_on_tasks) WITH ORDINALITY AS u(parent, place)
       WHERE parent IS NOT NULL GROUP BY parent ORDER BY min(place));
@@ -946,6 +948,10 @@ AS $function$
 DECLARE
   entries jsonb[];
 BEGIN
+  INSERT INTO task_dependencies (task_id, depends_on)
+    SELECT t.task_id, u.parent FROM agent_tasks t CROSS JOIN unnest(t.depends_on_tasks) AS u(parent)
+    WHERE t.task_id = ANY (ids) AND NOT EXISTS (SELECT FROM agent_tasks p WHERE p.task_id = u.parent)
+    ON CONFLICT DO NOTHING;
   PERFORM task_sync_edges(ids);
   entries := task_settle(ids);
   IF cardinality(entries) > 0 THEN

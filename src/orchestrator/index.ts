@@ -1,11 +1,19 @@
 import type { Log } from '../base/log.ts'
 import type { Database } from '../db/executor.ts'
+import { createTaskQueue, type TaskQueue } from './tasks/queue.ts'
+import { createTaskService, type TaskService } from './tasks/service.ts'
+
+export type { TaskService } from './tasks/service.ts'
 
 /** Sessions, tasks, the audit trail, and what an agent must know when it starts. */
-export type OrchestratorServices = Record<never, never>
+export interface OrchestratorServices {
+  tasks: TaskService
+}
 
 /** The services over one store, with what runs behind them. */
 export interface Orchestrator extends OrchestratorServices {
+  /** Where workers get their tasks. */
+  queue: TaskQueue
   /** Starts what runs in the background. Called twice, it starts once. */
   start(): Promise<void>
   /** Ends the background work. Idempotent; the store is the caller's to stop. */
@@ -17,9 +25,12 @@ export interface OrchestratorOptions {
   log: Log
 }
 
-export function createOrchestrator(_options: OrchestratorOptions): Orchestrator {
+export function createOrchestrator({ db, log }: OrchestratorOptions): Orchestrator {
+  const tasks = createTaskService({ db, log })
   return {
-    start: async () => undefined,
-    stop: async () => undefined,
+    tasks,
+    queue: createTaskQueue(db),
+    start: async () => tasks.start(),
+    stop: () => tasks.stop(),
   }
 }

@@ -93,6 +93,7 @@ export const agentTasks = pgTable(
     index('agent_tasks_scheduled').on(t.runAfter).where(sql`status = 'pending' and queue_rank is null`),
     index('agent_tasks_session_queue').on(t.sessionId, t.queueStart).where(sql`status = 'pending'`),
     index('agent_tasks_deadline').on(t.deadlineAt).where(sql`deadline_at is not null`),
+    uniqueIndex('agent_tasks_seq').on(t.taskSeq),
     index('agent_tasks_live').on(t.status, t.taskSeq).where(sql`status in ('pending', 'blocked', 'running')`),
     index('agent_tasks_session').on(t.sessionId, t.taskSeq),
     index('agent_tasks_plan').on(t.planId).where(sql`plan_id is not null`),
