@@ -13,7 +13,9 @@ beforeAll(async () => {
 
 afterAll(() => world.drop())
 
-const pairs = TASK_STATUSES.flatMap((from) => TASK_STATUSES.filter((to) => to !== from).map((to) => [from, to] as const))
+const pairs = TASK_STATUSES.flatMap((from) =>
+  TASK_STATUSES.filter((to) => to !== from).map((to) => [from, to] as const),
+)
 
 /** A task that plain SQL has put into a status. */
 async function taskIn(status: TaskStatus): Promise<string> {
@@ -32,7 +34,8 @@ describe('the table of moves', () => {
   })
 
   it.each(pairs)('%s to %s, by plain SQL and by report', async (from, to) => {
-    const move = (taskId: string) => world.db.query(sql`update agent_tasks set status = ${to} where task_id = ${taskId}`)
+    const move = (taskId: string) =>
+      world.db.query(sql`update agent_tasks set status = ${to} where task_id = ${taskId}`)
     const [byHand, byReport] = [await taskIn(from), await taskIn(from)]
     if (canMove(from, to)) {
       await move(byHand)
