@@ -115,7 +115,7 @@ export function claim(db: Executor, request: ClaimRequest): Promise<ClaimedTask[
       c.plan_id, c.project, c.task_type, c.task_description, c.task_priority, c.assigned_to_role,
       c.assigned_to_platform, c.required_context, c.input_data, c.verify, c.timeout_seconds, c.stall_timeout_seconds,
       c.depends_on_tasks, c.metadata
-    from claimed c join leased l using (task_id) order by c.task_priority desc, c.task_seq`)
+    from claimed c join leased l using (task_id) join candidates k using (task_id) order by k.queue_rank, k.task_seq`)
 }
 
 /**
