@@ -172,12 +172,16 @@ ALTER TABLE "agent_tasks" ADD COLUMN "stall_timeout_seconds" integer;--> stateme
 ALTER TABLE "agent_tasks" ADD COLUMN "total_timeout_seconds" integer;--> statement-breakpoint
 ALTER TABLE "agent_tasks" ADD COLUMN "max_infra_retries" integer DEFAULT 10 NOT NULL;--> statement-breakpoint
 ALTER TABLE "agent_tasks" ADD COLUMN "infra_retry_count" integer DEFAULT 0 NOT NULL;--> statement-breakpoint
+ALTER TABLE "agent_tasks" ADD COLUMN "attempt_count" integer DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "agent_tasks" ADD COLUMN "dedupe_key" text;--> statement-breakpoint
 ALTER TABLE "agent_tasks" ADD COLUMN "concurrency_key" text;--> statement-breakpoint
 ALTER TABLE "agent_tasks" ADD COLUMN "concurrency_limit" integer DEFAULT 1 NOT NULL;--> statement-breakpoint
 ALTER TABLE "agent_tasks" ADD COLUMN "lane" text DEFAULT '' NOT NULL;--> statement-breakpoint
-ALTER TABLE "agent_tasks" ADD COLUMN "queue_rank" timestamp with time zone;--> statement-breakpoint
 ALTER TABLE "agent_tasks" ADD COLUMN "ready_at" timestamp with time zone;--> statement-breakpoint
+ALTER TABLE "agent_tasks" ADD COLUMN "queue_start" timestamp with time zone;--> statement-breakpoint
+ALTER TABLE "agent_tasks" ADD COLUMN "queue_rank" timestamp with time zone;--> statement-breakpoint
+ALTER TABLE "agent_tasks" ADD COLUMN "deadline_at" timestamp with time zone;--> statement-breakpoint
+ALTER TABLE "agent_tasks" ADD COLUMN "requeued_at" timestamp with time zone;--> statement-breakpoint
 ALTER TABLE "agent_tasks" ADD COLUMN "cancel_requested_at" timestamp with time zone;--> statement-breakpoint
 ALTER TABLE "agent_tasks" ADD COLUMN "updated_at" timestamp with time zone DEFAULT now() NOT NULL;--> statement-breakpoint
 ALTER TABLE "services" ADD CONSTRAINT "services_node_name_system_nodes_node_name_fk" FOREIGN KEY ("node_name") REFERENCES "public"."system_nodes"("node_name") ON DELETE set null ON UPDATE no action;--> statement-breakpoint
@@ -205,7 +209,9 @@ CREATE INDEX "agent_sessions_parent" ON "agent_sessions" USING btree ("parent_se
 CREATE INDEX "agent_sessions_project" ON "agent_sessions" USING btree ("project","created_at") WHERE project is not null;--> statement-breakpoint
 CREATE INDEX "agent_tasks_queue" ON "agent_tasks" USING btree ("lane","queue_rank","task_seq") WHERE status = 'pending' and queue_rank is not null;--> statement-breakpoint
 CREATE INDEX "agent_tasks_scheduled" ON "agent_tasks" USING btree ("run_after") WHERE status = 'pending' and queue_rank is null;--> statement-breakpoint
-CREATE INDEX "agent_tasks_session_queue" ON "agent_tasks" USING btree ("session_id","ready_at") WHERE status = 'pending';--> statement-breakpoint
+CREATE INDEX "agent_tasks_session_queue" ON "agent_tasks" USING btree ("session_id","queue_start") WHERE status = 'pending';--> statement-breakpoint
+CREATE INDEX "agent_tasks_deadline" ON "agent_tasks" USING btree ("deadline_at") WHERE deadline_at is not null;--> statement-breakpoint
+CREATE UNIQUE INDEX "agent_tasks_seq" ON "agent_tasks" USING btree ("task_seq");--> statement-breakpoint
 CREATE INDEX "agent_tasks_live" ON "agent_tasks" USING btree ("status","task_seq") WHERE status in ('pending', 'blocked', 'running');--> statement-breakpoint
 CREATE INDEX "agent_tasks_plan" ON "agent_tasks" USING btree ("plan_id") WHERE plan_id is not null;--> statement-breakpoint
 CREATE INDEX "agent_tasks_ended" ON "agent_tasks" USING btree ("completed_at") WHERE completed_at is not null;--> statement-breakpoint

@@ -14,6 +14,7 @@ export type OpaqueKey =
   | 'required_context'
   | 'landingContext'
   | 'landing_context'
+  | 'verify'
 
 const OPAQUE_KEYS: ReadonlySet<string> = new Set<OpaqueKey>([
   'metadata',
@@ -25,6 +26,7 @@ const OPAQUE_KEYS: ReadonlySet<string> = new Set<OpaqueKey>([
   'required_context',
   'landingContext',
   'landing_context',
+  'verify',
 ])
 
 /** `createdAt` -> `created_at`. */

@@ -16,6 +16,8 @@ export const sqlstates = {
   duplicate: ['23505', '23P01'],
   reference: ['23503'],
   badValue: ['22', '23502', '23514', '54'],
+  /** Raised by our own triggers: a rule that no constraint can say. */
+  refused: ['AT'],
   /** A prepared statement that a change of the schema, or a pooler in between, has made unusable. */
   stalePlan: ['0A000', '26000'],
   access: ['28000', '28P01', '3D000', '42501'],
@@ -68,6 +70,11 @@ export function failureOf(error: unknown): DatabaseFailure {
   return { system: typeof code === 'string' && /^E[A-Z0-9_]+$/.test(code) ? code : undefined }
 }
 
+/** True when another transaction got in the way, so that the same transaction again will do. */
+export function canRepeat(error: unknown): boolean {
+  return isState(failureOf(error).sqlstate, sqlstates.tryAgain)
+}
+
 /**
  * True when the statement failed only because it was prepared before the schema changed: the same statement under a new
  * name will do. `0A000` also means "not supported", hence the look at the raising function.
@@ -114,6 +121,12 @@ export function toTurboError(error: unknown, connectionLost: boolean): TurboErro
   if (isState(sqlstate, sqlstates.duplicate)) return make('conflict', `this already exists${where(failure)}`)
   if (isState(sqlstate, sqlstates.reference))
     return make('conflict', `something that this refers to, or that refers to this, forbids it${where(failure)}`)
+  if (isState(sqlstate, sqlstates.refused))
+    return make(
+      'conflict',
+      `a rule of the store forbids this${where(failure)}`,
+      'Read it again: it may have changed meanwhile.',
+    )
   if (isState(sqlstate, sqlstates.badValue))
     return make('invalid_input', `the database refuses a value${where(failure)}`)
   if (isState(sqlstate, sqlstates.access))

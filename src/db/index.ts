@@ -6,6 +6,7 @@ import { migrate } from './migrate.ts'
 import { PostgresDatabase } from './postgres.ts'
 
 export { readLock } from './data-lock.ts'
+export { canRepeat } from './errors.ts'
 export type { Database, Executor } from './executor.ts'
 export { inspectDatabase, notifyRoundTrip } from './inspect.ts'
 

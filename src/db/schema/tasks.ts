@@ -58,6 +58,8 @@ export const agentTasks = pgTable(
     maxInfraRetries: integer().notNull().default(10),
     /** Runs that were lost: worker gone, lease expired. */
     infraRetryCount: integer().notNull().default(0),
+    /** Runs that a worker began, however they ended. */
+    attemptCount: integer().notNull().default(0),
     dedupeKey: text(),
     concurrencyKey: text(),
     /** How many tasks with the same concurrency key may run at once. */
@@ -66,10 +68,16 @@ export const agentTasks = pgTable(
     runAfter: instant(),
     /** Tasks of one lane are the same to a worker: platform, role, capabilities, concurrency key. */
     lane: text().notNull().default(''),
-    /** Position in the queue, a moment that priority and fair share have shifted; null while `run_after` lies ahead. */
-    queueRank: instant(),
     /** Since when it may be claimed. */
     readyAt: instant(),
+    /** `ready_at`, later where tasks of its session wait already: they share the queue with other sessions. */
+    queueStart: instant(),
+    /** Position in the queue: `queue_start`, earlier by its priority. Null while `run_after` lies ahead. */
+    queueRank: instant(),
+    /** When one of its time limits ends it, as it stands now. */
+    deadlineAt: instant(),
+    /** When it was last put back from an end; the total time counts from there. */
+    requeuedAt: instant(),
     cancelRequestedAt: instant(),
     createdAt: instant().notNull().defaultNow(),
     startedAt: instant(),
@@ -83,7 +91,9 @@ export const agentTasks = pgTable(
       .on(t.lane, t.queueRank, t.taskSeq)
       .where(sql`status = 'pending' and queue_rank is not null`),
     index('agent_tasks_scheduled').on(t.runAfter).where(sql`status = 'pending' and queue_rank is null`),
-    index('agent_tasks_session_queue').on(t.sessionId, t.readyAt).where(sql`status = 'pending'`),
+    index('agent_tasks_session_queue').on(t.sessionId, t.queueStart).where(sql`status = 'pending'`),
+    index('agent_tasks_deadline').on(t.deadlineAt).where(sql`deadline_at is not null`),
+    uniqueIndex('agent_tasks_seq').on(t.taskSeq),
     index('agent_tasks_live').on(t.status, t.taskSeq).where(sql`status in ('pending', 'blocked', 'running')`),
     index('agent_tasks_session').on(t.sessionId, t.taskSeq),
     index('agent_tasks_plan').on(t.planId).where(sql`plan_id is not null`),

@@ -1,0 +1,74 @@
+import type { TaskStatus } from '../states.ts'
+import type { Outcome } from './types.ts'
+
+/** What a worker asks for: what it can run, and how much of it. */
+export interface ClaimRequest {
+  workerId: string
+  platforms: string[]
+  /** Null: any role. */
+  roles: string[] | null
+  capabilities: string[]
+  /** The account behind each platform; a platform whose account is paused gets nothing. */
+  accounts?: Record<string, string>
+  limit: number
+  leaseSeconds: number
+  host?: string
+  pid?: number
+}
+
+/** A task handed to a worker, with what it needs to run it. */
+export interface ClaimedTask {
+  /** Names this run in everything the worker writes. */
+  attemptId: string
+  attemptNumber: number
+  leaseUntil: string
+  /** When the run is overdue. */
+  runUntil: string
+  taskId: string
+  sessionId: string | null
+  planId: string | null
+  project: string | null
+  taskType: string
+  taskDescription: string
+  taskPriority: number
+  assignedToRole: string | null
+  assignedToPlatform: string | null
+  requiredContext: Record<string, unknown>
+  inputData: Record<string, unknown>
+  verify: unknown
+  timeoutSeconds: number
+  stallTimeoutSeconds: number | null
+  dependsOnTasks: string[]
+  metadata: Record<string, unknown>
+}
+
+/** What a heartbeat says of one attempt. */
+export interface Heartbeat {
+  attemptId: string
+  /** The lease is somebody else's, or nobody's: end the run, whatever it would write is refused. */
+  lost: boolean
+  cancelRequested: boolean
+}
+
+/** How a run ended. */
+export interface FinishInput {
+  attemptId: string
+  outcome: Extract<Outcome, 'completed' | 'failed' | 'cancelled' | 'timed_out'>
+  outputData?: Record<string, unknown>
+  errorMessage?: string
+  failureClass?: string
+  exitCode?: number
+  cliSessionId?: string
+  usage?: Record<string, unknown>
+  costUsd?: number
+  /** False where another run would fail in the same way. Default true. */
+  retry?: boolean
+  /** The failure is not the task's own: it counts against `max_infra_retries`. */
+  infrastructure?: boolean
+}
+
+export interface EndedAttempt {
+  taskId: string
+  status: TaskStatus
+  runAfter: string | null
+}

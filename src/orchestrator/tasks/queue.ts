@@ -1,0 +1,26 @@
+import type { Database } from '../../db/executor.ts'
+import { retrying } from '../retry.ts'
+import { claim, endAttempt, giveBack, renew } from './queue-queries.ts'
+import type { ClaimedTask, ClaimRequest, EndedAttempt, FinishInput, Heartbeat } from './queue-types.ts'
+
+/** The side of the queue that workers stand at. */
+export interface TaskQueue {
+  /** Up to `limit` of the best waiting tasks that the worker can run, now running under a lease. Empty: wait for `task_ready`. */
+  claim(request: ClaimRequest): Promise<ClaimedTask[]>
+  /** Renews all leases of a worker; what it must end is marked in the answer, one entry for each attempt. */
+  heartbeat(input: { workerId: string; attemptIds: string[]; leaseSeconds: number }): Promise<Heartbeat[]>
+  /** Ends a run; null when the attempt has lost its lease: nothing was written, and the worker drops its result. */
+  finish(input: FinishInput): Promise<EndedAttempt | null>
+  /** Gives a task back unrun, at no cost to its retries; null when the attempt has lost its lease. */
+  release(attemptId: string, options?: { runAfter?: string }): Promise<EndedAttempt | null>
+}
+
+export function createTaskQueue(db: Database): TaskQueue {
+  return {
+    claim: (request) => retrying(() => claim(db, request)),
+    heartbeat: (input) => retrying(() => renew(db, input)),
+    finish: async (input) => (await retrying(() => endAttempt(db, input))) ?? null,
+    release: async (attemptId, { runAfter } = {}) =>
+      (await retrying(() => giveBack(db, attemptId, runAfter ?? null))) ?? null,
+  }
+}
