@@ -398,27 +398,34 @@ CREATE INDEX agent_actions_chain ON ONLY public.agent_actions USING btree (chain
 CREATE INDEX agent_actions_executed ON ONLY public.agent_actions USING btree (executed_at);
 CREATE INDEX agent_actions_session ON ONLY public.agent_actions USING btree (session_id, seq) WHERE (session_id IS NOT NULL);
 CREATE INDEX agent_actions_task ON ONLY public.agent_actions USING btree (task_id, executed_at) WHERE (task_id IS NOT NULL);
-CREATE INDEX agent_context_cache_generated ON public.agent_context_cache USING btree (generated_at);
 CREATE UNIQUE INDEX agent_knowledge_current_content ON public.agent_knowledge USING btree (content_hash, COALESCE(project, ''::text), scope, COALESCE(document_id, (0)::bigint)) WHERE (valid_to IS NULL);
 CREATE INDEX agent_knowledge_document ON public.agent_knowledge USING btree (document_id) WHERE (document_id IS NOT NULL);
 CREATE INDEX agent_knowledge_expires_at ON public.agent_knowledge USING btree (expires_at) WHERE ((expires_at IS NOT NULL) AND (valid_to IS NULL));
 CREATE INDEX agent_knowledge_lexemes ON public.agent_knowledge USING gin (lexemes);
+CREATE INDEX agent_knowledge_notable ON public.agent_knowledge USING btree (COALESCE(project, ''::text), importance, id) WHERE ((valid_to IS NULL) AND (document_id IS NULL));
 CREATE INDEX agent_knowledge_pending ON public.agent_knowledge USING btree (id) WHERE (embedding_state = 'pending'::text);
 CREATE INDEX agent_knowledge_project ON public.agent_knowledge USING btree (project, id);
 CREATE INDEX agent_knowledge_scope ON public.agent_knowledge USING btree (scope, id) WHERE (scope <> 'global'::text);
 CREATE INDEX agent_knowledge_session ON public.agent_knowledge USING btree (source_session) WHERE (source_session IS NOT NULL);
 CREATE INDEX agent_knowledge_superseded_by ON public.agent_knowledge USING btree (superseded_by) WHERE (superseded_by IS NOT NULL);
 CREATE INDEX agent_knowledge_tags ON public.agent_knowledge USING gin (tags);
+CREATE INDEX agent_knowledge_task ON public.agent_knowledge USING btree (source_task) WHERE (source_task IS NOT NULL);
 CREATE INDEX agent_knowledge_type ON public.agent_knowledge USING btree (knowledge_type, id);
 CREATE INDEX agent_sessions_created ON public.agent_sessions USING btree (created_at, session_id);
 CREATE INDEX agent_sessions_live ON public.agent_sessions USING btree (last_active) WHERE (status = ANY (ARRAY['active'::text, 'idle'::text, 'paused'::text]));
+CREATE INDEX agent_sessions_live_created ON public.agent_sessions USING btree (created_at, session_id) WHERE (status = ANY (ARRAY['active'::text, 'idle'::text, 'paused'::text]));
+CREATE INDEX agent_sessions_live_project ON public.agent_sessions USING btree (project, created_at, session_id) WHERE ((status = ANY (ARRAY['active'::text, 'idle'::text, 'paused'::text])) AND (project IS NOT NULL));
 CREATE INDEX agent_sessions_parent ON public.agent_sessions USING btree (parent_session_id) WHERE (parent_session_id IS NOT NULL);
 CREATE INDEX agent_sessions_project ON public.agent_sessions USING btree (project, created_at) WHERE (project IS NOT NULL);
 CREATE INDEX agent_tasks_created ON public.agent_tasks USING btree (created_at);
 CREATE UNIQUE INDEX agent_tasks_dedupe ON public.agent_tasks USING btree (dedupe_key) WHERE (status = ANY (ARRAY['pending'::text, 'blocked'::text, 'running'::text]));
 CREATE INDEX agent_tasks_ended ON public.agent_tasks USING btree (completed_at) WHERE (completed_at IS NOT NULL);
+CREATE INDEX agent_tasks_failed ON public.agent_tasks USING btree (completed_at) WHERE (status = 'failed'::text);
 CREATE INDEX agent_tasks_live ON public.agent_tasks USING btree (status, task_seq) WHERE (status = ANY (ARRAY['pending'::text, 'blocked'::text, 'running'::text]));
+CREATE INDEX agent_tasks_next ON public.agent_tasks USING btree (queue_rank, task_seq) WHERE ((status = 'pending'::text) AND (queue_rank IS NOT NULL));
 CREATE INDEX agent_tasks_plan ON public.agent_tasks USING btree (plan_id) WHERE (plan_id IS NOT NULL);
+CREATE INDEX agent_tasks_project_created ON public.agent_tasks USING btree (project, created_at) WHERE (project IS NOT NULL);
+CREATE INDEX agent_tasks_project_live ON public.agent_tasks USING btree (project, status, queue_rank, task_seq) WHERE ((status = ANY (ARRAY['pending'::text, 'blocked'::text, 'running'::text])) AND (project IS NOT NULL));
 CREATE INDEX agent_tasks_queue ON public.agent_tasks USING btree (lane, queue_rank, task_seq) WHERE ((status = 'pending'::text) AND (queue_rank IS NOT NULL));
 CREATE INDEX agent_tasks_scheduled ON public.agent_tasks USING btree (run_after) WHERE ((status = 'pending'::text) AND (queue_rank IS NULL));
 CREATE INDEX agent_tasks_session ON public.agent_tasks USING btree (session_id, task_seq);
@@ -593,6 +600,15 @@ BEGIN
   RETURN NULL;
 END
 $function$;
+CREATE OR REPLACE FUNCTION public.landing_changed()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  PERFORM pg_notify('landing_changed', TG_ARGV[0]);
+  RETURN NULL;
+END
+$function$;
 CREATE OR REPLACE FUNCTION public.refuse_change()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -604,10 +620,14 @@ $function$;
 
 -- triggers
 
+CREATE TRIGGER agent_accounts_landing AFTER INSERT OR DELETE OR UPDATE OF account_key, platform, paused_until, reason OR TRUNCATE ON public.agent_accounts FOR EACH STATEMENT EXECUTE FUNCTION landing_changed('accounts');
 CREATE TRIGGER agent_actions_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.agent_actions FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER agent_actions_chain_row BEFORE INSERT ON public.agent_actions FOR EACH ROW EXECUTE FUNCTION audit_chain_row();
 CREATE TRIGGER agent_knowledge_changed AFTER INSERT OR DELETE OR UPDATE OF content, title, knowledge_type, category, tags, project, scope, source_session, source_task, source_agent, source_url, source_commit, document_id, importance, valid_from, valid_to, superseded_by, expires_at, metadata, embedding_state, lexemes OR TRUNCATE ON public.agent_knowledge FOR EACH STATEMENT EXECUTE FUNCTION knowledge_changed();
 CREATE TRIGGER agent_sessions_audit_delete AFTER DELETE ON public.agent_sessions REFERENCING OLD TABLE AS before FOR EACH STATEMENT EXECUTE FUNCTION agent_sessions_audit();
 CREATE TRIGGER agent_sessions_audit_insert AFTER INSERT ON public.agent_sessions REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION agent_sessions_audit();
 CREATE TRIGGER agent_sessions_audit_update AFTER UPDATE ON public.agent_sessions REFERENCING OLD TABLE AS before NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION agent_sessions_audit();
+CREATE TRIGGER agent_sessions_landing AFTER INSERT OR DELETE OR UPDATE OF status, agent_platform, agent_role, project, title, goal OR TRUNCATE ON public.agent_sessions FOR EACH STATEMENT EXECUTE FUNCTION landing_changed('sessions');
 CREATE TRIGGER embedding_spaces_changed AFTER INSERT OR DELETE OR UPDATE ON public.embedding_spaces FOR EACH STATEMENT EXECUTE FUNCTION knowledge_changed();
+CREATE TRIGGER services_landing AFTER INSERT OR DELETE OR UPDATE OF service_name, node_name, service_type, url, port, version, status, detail OR TRUNCATE ON public.services FOR EACH STATEMENT EXECUTE FUNCTION landing_changed('services');
+CREATE TRIGGER system_nodes_landing AFTER INSERT OR DELETE OR UPDATE OF node_name, node_role, status, facts OR TRUNCATE ON public.system_nodes FOR EACH STATEMENT EXECUTE FUNCTION landing_changed('nodes');

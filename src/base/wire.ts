@@ -12,6 +12,7 @@ export type OpaqueKey =
   | 'output_data'
   | 'requiredContext'
   | 'required_context'
+  | 'facts'
 
 const OPAQUE_KEYS: ReadonlySet<string> = new Set<OpaqueKey>([
   'metadata',
@@ -21,6 +22,7 @@ const OPAQUE_KEYS: ReadonlySet<string> = new Set<OpaqueKey>([
   'output_data',
   'requiredContext',
   'required_context',
+  'facts',
 ])
 
 /** `createdAt` -> `created_at`. */
