@@ -25,7 +25,7 @@ create table agent_actions (
   output_data jsonb,
   success boolean default true not null,
   error_message text,
-  execution_time_ms real,
+  execution_time_ms numeric(14,3),
   changed_files text[],
   commands_executed text[],
   api_endpoints_called text[],
@@ -166,6 +166,8 @@ create table artifacts (
 );
 create table audit_anchors (
   chain_id text not null,
+  first_seq bigint not null,
+  previous_hash text not null,
   seq bigint not null,
   hash text not null,
   detached_table text not null,
@@ -174,7 +176,8 @@ create table audit_anchors (
 create table audit_chains (
   chain_id text not null,
   seq bigint default 0 not null,
-  hash text not null
+  hash text not null,
+  last_at timestamp with time zone
 );
 alter table audit_chains set (fillfactor=50);
 create table conversation_chunks (
@@ -357,7 +360,7 @@ alter table artifacts add constraint artifacts_content_hash CHECK ((content_hash
 alter table artifacts add constraint artifacts_pkey PRIMARY KEY (artifact_id);
 alter table artifacts add constraint artifacts_session_id_agent_sessions_session_id_fk FOREIGN KEY (session_id) REFERENCES agent_sessions(session_id) ON DELETE SET NULL;
 alter table audit_anchors add constraint audit_anchors_chain_id_seq_pk PRIMARY KEY (chain_id, seq);
-alter table audit_anchors add constraint audit_anchors_seq CHECK ((seq > 0));
+alter table audit_anchors add constraint audit_anchors_seq CHECK (((first_seq >= 1) AND (first_seq <= seq)));
 alter table audit_chains add constraint audit_chains_pkey PRIMARY KEY (chain_id);
 alter table conversation_chunks add constraint conversation_chunks_format CHECK ((format = ANY (ARRAY['dialogue'::text, 'summary'::text, 'transcript'::text])));
 alter table conversation_chunks add constraint conversation_chunks_pkey PRIMARY KEY (id);
@@ -402,28 +405,35 @@ CREATE INDEX agent_actions_chain ON ONLY public.agent_actions USING btree (chain
 CREATE INDEX agent_actions_executed ON ONLY public.agent_actions USING btree (executed_at);
 CREATE INDEX agent_actions_session ON ONLY public.agent_actions USING btree (session_id, seq) WHERE (session_id IS NOT NULL);
 CREATE INDEX agent_actions_task ON ONLY public.agent_actions USING btree (task_id, executed_at) WHERE (task_id IS NOT NULL);
-CREATE INDEX agent_context_cache_generated ON public.agent_context_cache USING btree (generated_at);
 CREATE UNIQUE INDEX agent_knowledge_current_content ON public.agent_knowledge USING btree (content_hash, COALESCE(project, ''::text), scope, COALESCE(document_id, (0)::bigint)) WHERE (valid_to IS NULL);
 CREATE INDEX agent_knowledge_document ON public.agent_knowledge USING btree (document_id) WHERE (document_id IS NOT NULL);
 CREATE INDEX agent_knowledge_expires_at ON public.agent_knowledge USING btree (expires_at) WHERE ((expires_at IS NOT NULL) AND (valid_to IS NULL));
 CREATE INDEX agent_knowledge_lexemes ON public.agent_knowledge USING gin (lexemes);
+CREATE INDEX agent_knowledge_notable ON public.agent_knowledge USING btree (COALESCE(project, ''::text), importance, id) WHERE ((valid_to IS NULL) AND (document_id IS NULL));
 CREATE INDEX agent_knowledge_pending ON public.agent_knowledge USING btree (id) WHERE (embedding_state = 'pending'::text);
 CREATE INDEX agent_knowledge_project ON public.agent_knowledge USING btree (project, id);
 CREATE INDEX agent_knowledge_scope ON public.agent_knowledge USING btree (scope, id) WHERE (scope <> 'global'::text);
 CREATE INDEX agent_knowledge_session ON public.agent_knowledge USING btree (source_session) WHERE (source_session IS NOT NULL);
 CREATE INDEX agent_knowledge_superseded_by ON public.agent_knowledge USING btree (superseded_by) WHERE (superseded_by IS NOT NULL);
 CREATE INDEX agent_knowledge_tags ON public.agent_knowledge USING gin (tags);
+CREATE INDEX agent_knowledge_task ON public.agent_knowledge USING btree (source_task) WHERE (source_task IS NOT NULL);
 CREATE INDEX agent_knowledge_type ON public.agent_knowledge USING btree (knowledge_type, id);
 CREATE INDEX agent_sessions_created ON public.agent_sessions USING btree (created_at, session_id);
-CREATE INDEX agent_sessions_live ON public.agent_sessions USING btree (last_active) WHERE (status = ANY (ARRAY['active'::text, 'idle'::text, 'paused'::text]));
+CREATE INDEX agent_sessions_live ON public.agent_sessions USING btree (status, last_active) WHERE (status = ANY (ARRAY['active'::text, 'idle'::text, 'paused'::text]));
+CREATE INDEX agent_sessions_live_created ON public.agent_sessions USING btree (created_at, session_id) WHERE (status = ANY (ARRAY['active'::text, 'idle'::text, 'paused'::text]));
+CREATE INDEX agent_sessions_live_project ON public.agent_sessions USING btree (project, created_at, session_id) WHERE ((status = ANY (ARRAY['active'::text, 'idle'::text, 'paused'::text])) AND (project IS NOT NULL));
 CREATE INDEX agent_sessions_parent ON public.agent_sessions USING btree (parent_session_id) WHERE (parent_session_id IS NOT NULL);
 CREATE INDEX agent_sessions_project ON public.agent_sessions USING btree (project, created_at) WHERE (project IS NOT NULL);
 CREATE INDEX agent_tasks_created ON public.agent_tasks USING btree (created_at);
 CREATE INDEX agent_tasks_deadline ON public.agent_tasks USING btree (deadline_at) WHERE (deadline_at IS NOT NULL);
 CREATE UNIQUE INDEX agent_tasks_dedupe ON public.agent_tasks USING btree (dedupe_key) WHERE (status = ANY (ARRAY['pending'::text, 'blocked'::text, 'running'::text]));
 CREATE INDEX agent_tasks_ended ON public.agent_tasks USING btree (completed_at) WHERE (completed_at IS NOT NULL);
+CREATE INDEX agent_tasks_failed ON public.agent_tasks USING btree (completed_at) WHERE (status = 'failed'::text);
 CREATE INDEX agent_tasks_live ON public.agent_tasks USING btree (status, task_seq) WHERE (status = ANY (ARRAY['pending'::text, 'blocked'::text, 'running'::text]));
+CREATE INDEX agent_tasks_next ON public.agent_tasks USING btree (queue_rank, task_seq) WHERE ((status = 'pending'::text) AND (queue_rank IS NOT NULL));
 CREATE INDEX agent_tasks_plan ON public.agent_tasks USING btree (plan_id) WHERE (plan_id IS NOT NULL);
+CREATE INDEX agent_tasks_project_created ON public.agent_tasks USING btree (project, created_at) WHERE (project IS NOT NULL);
+CREATE INDEX agent_tasks_project_live ON public.agent_tasks USING btree (project, status, queue_rank, task_seq) WHERE ((status = ANY (ARRAY['pending'::text, 'blocked'::text, 'running'::text])) AND (project IS NOT NULL));
 CREATE INDEX agent_tasks_queue ON public.agent_tasks USING btree (lane, queue_rank, task_seq) WHERE ((status = 'pending'::text) AND (queue_rank IS NOT NULL));
 CREATE INDEX agent_tasks_scheduled ON public.agent_tasks USING btree (run_after) WHERE ((status = 'pending'::text) AND (queue_rank IS NULL));
 CREATE UNIQUE INDEX agent_tasks_seq ON public.agent_tasks USING btree (task_seq);
@@ -451,6 +461,17 @@ CREATE INDEX workers_seen ON public.workers USING btree (last_seen);
 
 -- functions
 
+CREATE OR REPLACE FUNCTION public.agent_knowledge_activity()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  PERFORM touch_sessions(ids) FROM (
+    SELECT array_agg(DISTINCT source_session) AS ids FROM added WHERE source_session IS NOT NULL) wrote
+  WHERE ids IS NOT NULL;
+  RETURN NULL;
+END
+$function$;
 CREATE OR REPLACE FUNCTION public.agent_sessions_audit()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -475,6 +496,35 @@ BEGIN
   END IF;
   IF entries IS NOT NULL THEN
     PERFORM audit_append(entries);
+  END IF;
+  RETURN NULL;
+END
+$function$;
+CREATE OR REPLACE FUNCTION public.agent_sessions_ended()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  NEW.ended_at := CASE WHEN NEW.status IN ('completed', 'failed') THEN clock_timestamp() END;
+  RETURN NEW;
+END
+$function$;
+CREATE OR REPLACE FUNCTION public.agent_sessions_parent()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF TG_OP = 'UPDATE' THEN
+    PERFORM pg_advisory_xact_lock(hashtextextended('agent_turbo_session_parents', 0));
+  END IF;
+  IF EXISTS (
+    WITH RECURSIVE above AS (
+      SELECT NEW.parent_session_id AS id
+      UNION SELECT s.parent_session_id FROM above JOIN agent_sessions s ON s.session_id = above.id
+    ) SELECT FROM above WHERE id = NEW.session_id)
+  THEN
+    RAISE EXCEPTION 'a session cannot be its own ancestor' USING ERRCODE = 'check_violation',
+      TABLE = 'agent_sessions', CONSTRAINT = 'agent_sessions_parent_circle';
   END IF;
   RETURN NULL;
 END
@@ -721,48 +771,64 @@ BEGIN
   RETURN NULL;
 END
 $function$;
+CREATE OR REPLACE FUNCTION public.artifacts_audit()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  PERFORM audit_append(entries) FROM (
+    SELECT array_agg(jsonb_build_object('session_id', session_id, 'task_id', task_id, 'action_type', 'artifact_added',
+      'output_data', jsonb_build_object('artifact_id', artifact_id, 'content_hash', content_hash,
+        'content_bytes', content_bytes)) ORDER BY created_at, artifact_id) AS entries
+    FROM added) made WHERE entries IS NOT NULL;
+  RETURN NULL;
+END
+$function$;
 CREATE OR REPLACE FUNCTION public.audit_append(entries jsonb[])
  RETURNS SETOF agent_actions
  LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 DECLARE
-  chain text;
   head audit_chains;
-  entry jsonb;
+  item record;
   written agent_actions;
-  rows agent_actions[] := '{}';
+  rows agent_actions[] := array_fill(NULL::agent_actions, ARRAY[cardinality(entries)]);
 BEGIN
+  PERFORM touch_sessions(ARRAY(
+    SELECT DISTINCT e->>'session_id' FROM unnest(entries) e
+    WHERE e->>'session_id' IS NOT NULL AND NOT starts_with(e->>'action_type', 'session_')));
   INSERT INTO audit_chains (chain_id, hash)
-    SELECT DISTINCT audit_chain_of(e->>'session_id', e->>'task_id'), repeat('0', 64) FROM unnest(entries) e
-    ORDER BY 1 ON CONFLICT DO NOTHING;
-  FOR chain IN
-    SELECT DISTINCT audit_chain_of(e->>'session_id', e->>'task_id') FROM unnest(entries) e ORDER BY 1
+    SELECT DISTINCT audit_chain_of(e->>'session_id', e->>'task_id'), repeat('0', 64) FROM unnest(entries) e ORDER BY 1
+    ON CONFLICT (chain_id) DO UPDATE SET seq = excluded.seq WHERE false;
+  FOR item IN
+    SELECT e.entry, e.place, c.chain_id, c.seq, c.hash, c.last_at
+    FROM unnest(entries) WITH ORDINALITY AS e(entry, place)
+    JOIN audit_chains c ON c.chain_id = audit_chain_of(e.entry->>'session_id', e.entry->>'task_id')
+    ORDER BY c.chain_id, e.place
   LOOP
-    SELECT * INTO STRICT head FROM audit_chains WHERE chain_id = chain FOR UPDATE;
-    FOR entry IN
-      SELECT e FROM unnest(entries) WITH ORDINALITY AS u(e, place)
-      WHERE audit_chain_of(e->>'session_id', e->>'task_id') = chain ORDER BY place
-    LOOP
-      written := jsonb_populate_record(NULL::agent_actions, entry);
-      written.action_id := coalesce(written.action_id, 'action_' || replace(gen_random_uuid()::text, '-', ''));
-      written.success := coalesce(written.success, true);
-      written.metadata := coalesce(written.metadata, '{}');
-      -- Not the start of the transaction: the rows of a chain stand in the order of its locks.
-      written.executed_at := coalesce(written.executed_at, clock_timestamp());
-      written.chain_id := chain;
-      head.seq := head.seq + 1;
-      written.seq := head.seq;
-      written.previous_hash := head.hash;
-      written.hash := audit_hash(written);
-      head.hash := written.hash;
-      rows := rows || written;
-    END LOOP;
-    UPDATE audit_chains SET seq = head.seq, hash = head.hash WHERE chain_id = chain;
+    IF head.chain_id IS DISTINCT FROM item.chain_id THEN
+      head := (item.chain_id, item.seq, item.hash, item.last_at);
+    END IF;
+    written := jsonb_populate_record(NULL::agent_actions, item.entry);
+    written.action_id := coalesce(written.action_id, 'action_' || replace(gen_random_uuid()::text, '-', ''));
+    written.success := coalesce(written.success, true);
+    written.metadata := coalesce(written.metadata, '{}');
+    -- Not the start of the transaction, but the time at which the chain was ours, so that times follow the order of
+    -- the rows. A time that was given (by an import) must lie between the row before and now.
+    written.executed_at := greatest(head.last_at, least(written.executed_at, clock_timestamp()));
+    written.chain_id := head.chain_id;
+    written.seq := head.seq + 1;
+    written.previous_hash := head.hash;
+    written.hash := audit_hash(written);
+    head := (head.chain_id, written.seq, written.hash, written.executed_at);
+    rows[item.place] := written;
   END LOOP;
-  PERFORM set_config('agent_turbo.audit_append', 'on', true);
-  RETURN QUERY WITH inserted AS (INSERT INTO agent_actions SELECT * FROM unnest(rows) RETURNING *)
-    SELECT * FROM inserted;
-  PERFORM set_config('agent_turbo.audit_append', 'off', true);
+  PERFORM audit_insert(rows);
+  UPDATE audit_chains c SET seq = l.seq, hash = l.hash, last_at = l.executed_at
+    FROM (SELECT DISTINCT ON (chain_id) chain_id, seq, hash, executed_at FROM unnest(rows) ORDER BY chain_id, seq DESC) l
+    WHERE c.chain_id = l.chain_id;
+  RETURN QUERY SELECT * FROM unnest(rows);
 END
 $function$;
 CREATE OR REPLACE FUNCTION public.audit_chain_of(session_id text, task_id text)
@@ -779,17 +845,53 @@ AS $function$
 DECLARE
   head audit_chains;
 BEGIN
-  IF current_setting('agent_turbo.audit_append', true) = 'on' THEN
-    RETURN NEW;
+  IF NEW.session_id IS NOT NULL AND NOT starts_with(NEW.action_type, 'session_') THEN
+    PERFORM touch_sessions(ARRAY[NEW.session_id]);
   END IF;
   NEW.chain_id := audit_chain_of(NEW.session_id, NEW.task_id);
-  INSERT INTO audit_chains (chain_id, hash) VALUES (NEW.chain_id, repeat('0', 64)) ON CONFLICT DO NOTHING;
-  SELECT * INTO STRICT head FROM audit_chains WHERE chain_id = NEW.chain_id FOR UPDATE;
+  INSERT INTO audit_chains (chain_id, hash) VALUES (NEW.chain_id, repeat('0', 64))
+    ON CONFLICT (chain_id) DO UPDATE SET seq = excluded.seq WHERE false;
+  SELECT * INTO STRICT head FROM audit_chains WHERE chain_id = NEW.chain_id;
+  IF date_trunc('month', head.last_at, 'UTC') = date_trunc('month', NEW.executed_at, 'UTC') THEN
+    NEW.executed_at := greatest(head.last_at, NEW.executed_at);
+  END IF;
   NEW.seq := head.seq + 1;
   NEW.previous_hash := head.hash;
   NEW.hash := audit_hash(NEW);
-  UPDATE audit_chains SET seq = NEW.seq, hash = NEW.hash WHERE chain_id = NEW.chain_id;
+  UPDATE audit_chains
+    SET seq = NEW.seq, hash = NEW.hash, last_at = greatest(last_at, least(NEW.executed_at, clock_timestamp()))
+    WHERE chain_id = NEW.chain_id;
   RETURN NEW;
+END
+$function$;
+CREATE OR REPLACE FUNCTION public.audit_detach_month(month date)
+ RETURNS boolean
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  name text := 'agent_actions_' || to_char(month, 'YYYY_MM');
+  held bigint;
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = to_regclass(name) AND inhparent = 'agent_actions'::regclass) THEN
+    RETURN false;
+  END IF;
+  -- The long part before the lock; what somebody wrote into the month meanwhile shows in the count.
+  EXECUTE format('INSERT INTO audit_anchors (chain_id, first_seq, previous_hash, seq, hash, detached_table)
+    SELECT r.chain_id, r.first_seq, f.previous_hash, r.last_seq, l.hash, %1$L
+    FROM (
+      SELECT chain_id, min(seq) AS first_seq, max(seq) AS last_seq
+      FROM (SELECT chain_id, seq, seq - row_number() OVER (PARTITION BY chain_id ORDER BY seq) AS run FROM %1$I) placed
+      GROUP BY chain_id, run
+    ) r
+    JOIN %1$I f ON f.chain_id = r.chain_id AND f.seq = r.first_seq
+    JOIN %1$I l ON l.chain_id = r.chain_id AND l.seq = r.last_seq', name);
+  LOCK TABLE agent_actions IN ACCESS EXCLUSIVE MODE;
+  EXECUTE format('SELECT count(*) FROM %I', name) INTO held;
+  IF held <> (SELECT coalesce(sum(seq - first_seq + 1), 0) FROM audit_anchors WHERE detached_table = name) THEN
+    RAISE EXCEPTION 'rows were written into % meanwhile', name USING ERRCODE = 'serialization_failure';
+  END IF;
+  EXECUTE format('ALTER TABLE agent_actions DETACH PARTITION %I', name);
+  RETURN true;
 END
 $function$;
 CREATE OR REPLACE FUNCTION public.audit_hash(a agent_actions)
@@ -799,21 +901,63 @@ CREATE OR REPLACE FUNCTION public.audit_hash(a agent_actions)
 AS $function$
   SELECT encode(sha256(convert_to(a.previous_hash || audit_text(a), 'UTF8')), 'hex')
 $function$;
+CREATE OR REPLACE FUNCTION public.audit_insert(rows agent_actions[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET "agent_turbo.audit_insert" TO 'on'
+AS $function$
+BEGIN
+  INSERT INTO agent_actions SELECT * FROM unnest(rows);
+END
+$function$;
 CREATE OR REPLACE FUNCTION public.audit_make_month(month date)
- RETURNS text
+ RETURNS boolean
  LANGUAGE plpgsql
 AS $function$
 DECLARE
   name text := 'agent_actions_' || to_char(month, 'YYYY_MM');
+  since timestamptz := month::timestamp AT TIME ZONE 'UTC';
+  until timestamptz := (month + interval '1 month') AT TIME ZONE 'UTC';
 BEGIN
   IF to_regclass(name) IS NOT NULL THEN
-    RETURN name;
+    RETURN false;
   END IF;
-  EXECUTE format('CREATE TABLE %I PARTITION OF agent_actions FOR VALUES FROM (%L) TO (%L)', name,
-    month::timestamp AT TIME ZONE 'UTC', (month + interval '1 month') AT TIME ZONE 'UTC');
+  -- Attaching alone locks less: a row that is on its way into the default partition would then be refused by it.
+  LOCK TABLE agent_actions IN ACCESS EXCLUSIVE MODE;
+  IF to_regclass(name) IS NOT NULL THEN
+    RETURN false;
+  END IF;
+  EXECUTE format('CREATE TABLE %I (LIKE agent_actions INCLUDING DEFAULTS)', name);
+  IF EXISTS (SELECT FROM agent_actions_other WHERE executed_at >= since AND executed_at < until) THEN
+    ALTER TABLE agent_actions_other DISABLE TRIGGER agent_actions_other_append_only;
+    EXECUTE format('WITH moved AS (DELETE FROM agent_actions_other WHERE executed_at >= $1 AND executed_at < $2 RETURNING *)
+      INSERT INTO %I SELECT * FROM moved', name) USING since, until;
+    ALTER TABLE agent_actions_other ENABLE TRIGGER agent_actions_other_append_only;
+  END IF;
+  EXECUTE format('ALTER TABLE agent_actions ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', name, since, until);
   EXECUTE format('CREATE TRIGGER %I BEFORE UPDATE OR DELETE OR TRUNCATE ON %I FOR EACH STATEMENT '
     'EXECUTE FUNCTION refuse_change()', name || '_append_only', name);
-  RETURN name;
+  RETURN true;
+END
+$function$;
+CREATE OR REPLACE FUNCTION public.audit_make_months()
+ RETURNS integer
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  this_month date := date_trunc('month', now() AT TIME ZONE 'UTC');
+  -- Read to the end before the first table is made: a table that is being read cannot be changed.
+  months date[] := ARRAY(
+    SELECT (this_month + make_interval(months => ahead))::date FROM generate_series(0, 2) ahead
+    UNION SELECT date_trunc('month', executed_at AT TIME ZONE 'UTC')::date FROM agent_actions_other
+    WHERE isfinite(executed_at) AND executed_at < now() ORDER BY 1);
+  month date;
+  made int := 0;
+BEGIN
+  FOREACH month IN ARRAY months LOOP
+    made := made + audit_make_month(month)::int;
+  END LOOP;
+  RETURN made;
 END
 $function$;
 CREATE OR REPLACE FUNCTION public.audit_text(a agent_actions)
@@ -832,12 +976,34 @@ AS $function$
     'input_data', a.input_data::text, 'output_data', a.output_data::text, 'metadata', a.metadata::text
   ))::text
 $function$;
+CREATE OR REPLACE FUNCTION public.conversation_chunks_audit()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  PERFORM audit_append(entries) FROM (
+    SELECT array_agg(jsonb_build_object('session_id', session_id, 'action_type', 'conversation_added',
+      'output_data', jsonb_build_object('chunk_id', chunk_id,
+        'content_hash', encode(sha256(convert_to(content, 'UTF8')), 'hex'))) ORDER BY id) AS entries
+    FROM added) said WHERE entries IS NOT NULL;
+  RETURN NULL;
+END
+$function$;
 CREATE OR REPLACE FUNCTION public.knowledge_changed()
  RETURNS trigger
  LANGUAGE plpgsql
 AS $function$
 BEGIN
   PERFORM pg_notify('knowledge_changed', '');
+  RETURN NULL;
+END
+$function$;
+CREATE OR REPLACE FUNCTION public.landing_changed()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  PERFORM pg_notify('landing_changed', TG_ARGV[0]);
   RETURN NULL;
 END
 $function$;
@@ -1074,17 +1240,43 @@ BEGIN
   END IF;
 END
 $function$;
+CREATE OR REPLACE FUNCTION public.touch_sessions(ids text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+DECLARE
+  due text[] := ARRAY(
+    SELECT session_id FROM agent_sessions WHERE session_id = ANY (ids)
+      AND (status = 'idle' OR status IN ('active', 'paused') AND last_active < clock_timestamp() - interval '5 seconds')
+    FOR NO KEY UPDATE SKIP LOCKED);
+BEGIN
+  IF due <> '{}' THEN
+    UPDATE agent_sessions SET last_active = clock_timestamp(),
+      status = CASE status WHEN 'idle' THEN 'active' ELSE status END WHERE session_id = ANY (due);
+  END IF;
+END
+$function$;
 
 -- triggers
 
+CREATE TRIGGER agent_accounts_landing AFTER INSERT OR DELETE OR UPDATE OF account_key, platform, paused_until, reason OR TRUNCATE ON public.agent_accounts FOR EACH STATEMENT EXECUTE FUNCTION landing_changed('accounts');
 CREATE TRIGGER agent_actions_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.agent_actions FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-CREATE TRIGGER agent_actions_chain_row BEFORE INSERT ON public.agent_actions FOR EACH ROW EXECUTE FUNCTION audit_chain_row();
+CREATE TRIGGER agent_actions_chain_row BEFORE INSERT ON public.agent_actions FOR EACH ROW WHEN ((current_setting('agent_turbo.audit_insert'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION audit_chain_row();
+CREATE TRIGGER agent_knowledge_activity AFTER INSERT ON public.agent_knowledge REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION agent_knowledge_activity();
 CREATE TRIGGER agent_knowledge_changed AFTER INSERT OR DELETE OR UPDATE OF content, title, knowledge_type, category, tags, project, scope, source_session, source_task, source_agent, source_url, source_commit, document_id, importance, valid_from, valid_to, superseded_by, expires_at, metadata, embedding_state, lexemes OR TRUNCATE ON public.agent_knowledge FOR EACH STATEMENT EXECUTE FUNCTION knowledge_changed();
 CREATE TRIGGER agent_sessions_audit_delete AFTER DELETE ON public.agent_sessions REFERENCING OLD TABLE AS before FOR EACH STATEMENT EXECUTE FUNCTION agent_sessions_audit();
 CREATE TRIGGER agent_sessions_audit_insert AFTER INSERT ON public.agent_sessions REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION agent_sessions_audit();
 CREATE TRIGGER agent_sessions_audit_update AFTER UPDATE ON public.agent_sessions REFERENCING OLD TABLE AS before NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION agent_sessions_audit();
+CREATE TRIGGER agent_sessions_ended BEFORE UPDATE OF status ON public.agent_sessions FOR EACH ROW WHEN ((old.status IS DISTINCT FROM new.status)) EXECUTE FUNCTION agent_sessions_ended();
+CREATE TRIGGER agent_sessions_landing AFTER INSERT OR DELETE OR UPDATE OF status, agent_platform, agent_role, project, title, goal OR TRUNCATE ON public.agent_sessions FOR EACH STATEMENT EXECUTE FUNCTION landing_changed('sessions');
+CREATE TRIGGER agent_sessions_parent AFTER INSERT OR UPDATE OF parent_session_id ON public.agent_sessions FOR EACH ROW WHEN ((new.parent_session_id IS NOT NULL)) EXECUTE FUNCTION agent_sessions_parent();
 CREATE TRIGGER agent_tasks_deleted AFTER DELETE ON public.agent_tasks REFERENCING OLD TABLE AS before FOR EACH STATEMENT EXECUTE FUNCTION agent_tasks_deleted();
 CREATE TRIGGER agent_tasks_inserted AFTER INSERT ON public.agent_tasks REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION agent_tasks_inserted();
 CREATE TRIGGER agent_tasks_row BEFORE INSERT OR UPDATE ON public.agent_tasks FOR EACH ROW EXECUTE FUNCTION agent_tasks_row();
 CREATE TRIGGER agent_tasks_updated AFTER UPDATE ON public.agent_tasks REFERENCING OLD TABLE AS before NEW TABLE AS changed FOR EACH STATEMENT WHEN ((current_setting('agent_turbo.task_settle'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION agent_tasks_updated();
+CREATE TRIGGER artifacts_audit AFTER INSERT ON public.artifacts REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION artifacts_audit();
+CREATE TRIGGER conversation_chunks_audit AFTER INSERT ON public.conversation_chunks REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION conversation_chunks_audit();
 CREATE TRIGGER embedding_spaces_changed AFTER INSERT OR DELETE OR UPDATE ON public.embedding_spaces FOR EACH STATEMENT EXECUTE FUNCTION knowledge_changed();
+CREATE TRIGGER services_landing AFTER INSERT OR DELETE OR UPDATE OF service_name, node_name, service_type, url, port, version, status, detail OR TRUNCATE ON public.services FOR EACH STATEMENT EXECUTE FUNCTION landing_changed('services');
+CREATE TRIGGER system_nodes_landing AFTER INSERT OR DELETE OR UPDATE OF node_name, node_role, status, facts OR TRUNCATE ON public.system_nodes FOR EACH STATEMENT EXECUTE FUNCTION landing_changed('nodes');

@@ -5,7 +5,7 @@ import { createLoop } from './base/loop.ts'
 import { VERSION } from './base/version.ts'
 import { type Config, loadConfig } from './config.ts'
 import { openDatabase, type Store } from './db/index.ts'
-import { createKnowledge, type Embedder, type EmbedderConfig, type Knowledge } from './knowledge/index.ts'
+import { countTokens, createKnowledge, type Embedder, type EmbedderConfig, type Knowledge } from './knowledge/index.ts'
 import { createOrchestrator, type Orchestrator, type WrittenKnowledge } from './orchestrator/index.ts'
 
 /** How often the store is asked for the numbers that health shows. */
@@ -83,15 +83,12 @@ async function compose(
   log: Log,
   customEmbedder: Embedder | undefined,
 ): Promise<Turbo> {
-  const { kind, url, apiKey, ...rest } = config.embedder
-  const embedder: EmbedderConfig | undefined = kind && { kind, url, apiKey, ...rest }
-  const knowledge = await createKnowledge({ db: store, log, embedder, embedderAccess: { url, apiKey }, customEmbedder })
-  const orchestrator = createOrchestrator({ db: store, log, writtenKnowledge: writtenBy(knowledge) })
+  const { knowledge, orchestrator } = await createDomains(store, config, log, customEmbedder)
   const access = createAccess({ db: store, log })
   const startedAt = performance.now()
   let seen: Pick<Health, 'database' | 'embedder' | 'backlog'> = {
     database: { reachable: true },
-    embedder: { name: kind ?? 'builtin', reachable: false, detail: 'starting' },
+    embedder: { name: config.embedder.kind ?? 'builtin', reachable: false, detail: 'starting' },
     backlog: 0,
   }
   const watch = createLoop({
@@ -144,6 +141,26 @@ async function compose(
       return stopping
     },
   }
+}
+
+/** The domains that work on one store; what one needs of another is handed over here. */
+async function createDomains(
+  db: Store,
+  config: Pick<Config, 'embedder'>,
+  log: Log,
+  customEmbedder: Embedder | undefined,
+): Promise<Pick<Turbo, 'knowledge' | 'orchestrator'>> {
+  const { kind, url, apiKey, ...rest } = config.embedder
+  const embedder: EmbedderConfig | undefined = kind && { kind, url, apiKey, ...rest }
+  const knowledge = await createKnowledge({
+    ...{ db, log, embedder, embedderAccess: { url, apiKey }, customEmbedder },
+    onWrite: () => orchestrator.landing.changed(['knowledge']),
+  })
+  const orchestrator = createOrchestrator({
+    ...{ db, log, countTokens, writtenKnowledge: writtenBy(knowledge) },
+    recall: (landing) => knowledge.recall(landing),
+  })
+  return { knowledge, orchestrator }
 }
 
 /** The items that a session wrote, shortened. */

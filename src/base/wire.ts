@@ -15,6 +15,7 @@ export type OpaqueKey =
   | 'landingContext'
   | 'landing_context'
   | 'verify'
+  | 'facts'
 
 const OPAQUE_KEYS: ReadonlySet<string> = new Set<OpaqueKey>([
   'metadata',
@@ -27,6 +28,7 @@ const OPAQUE_KEYS: ReadonlySet<string> = new Set<OpaqueKey>([
   'landingContext',
   'landing_context',
   'verify',
+  'facts',
 ])
 
 /** `createdAt` -> `created_at`. */

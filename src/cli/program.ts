@@ -10,9 +10,12 @@ import { forgetCommand } from './commands/forget.ts'
 import { importCommand } from './commands/import.ts'
 import { ingestCommand } from './commands/ingest.ts'
 import { keysCommand } from './commands/keys.ts'
+import { landingCommand } from './commands/landing.ts'
 import { listCommand } from './commands/list.ts'
+import { nodeCommand } from './commands/node.ts'
 import { queryCommand } from './commands/query.ts'
 import { serveCommand } from './commands/serve.ts'
+import { serviceCommand } from './commands/service.ts'
 import { showCommand } from './commands/show.ts'
 import { sourcesCommand } from './commands/sources.ts'
 import { statsCommand } from './commands/stats.ts'
@@ -29,6 +32,9 @@ const COMMANDS: readonly CommandFactory[] = [
   sourcesCommand,
   exportCommand,
   importCommand,
+  landingCommand,
+  nodeCommand,
+  serviceCommand,
   statsCommand,
   keysCommand,
   embeddingsCommand,

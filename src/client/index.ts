@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { z } from 'zod'
 import { type ErrorCode, type FieldError, messageOf, TurboError } from '../base/errors.ts'
+import { type HttpMethod, takesBody } from '../base/http-method.ts'
 import { type FromWire, fromWire, toWire } from '../base/wire.ts'
 import type { OperationName, Operations } from '../operations/index.ts'
 import { isRepeatable, routes } from './routes.ts'
@@ -91,7 +92,7 @@ async function attemptOnce(
 ): Promise<unknown> {
   const { method, path } = routes[name]
   const { url, body } = requestOf(options.url, method, path, toWire(input) as Record<string, unknown>)
-  const headers: Record<string, string> = { accept: 'application/json' }
+  const headers: Record<string, string> = { accept: 'application/json, text/markdown' }
   if (body !== undefined) headers['content-type'] = 'application/json'
   if (options.apiKey !== undefined) headers.authorization = `Bearer ${options.apiKey}`
   if (call.idempotencyKey !== undefined) headers['idempotency-key'] = call.idempotencyKey
@@ -106,6 +107,7 @@ async function attemptOnce(
     if (call.signal?.aborted) throw call.signal.reason
     throw transportError(options.url, timeout.aborted, cause)
   }
+  if (response.ok && response.headers.get('content-type')?.startsWith('text/markdown')) return text
   const json = parse(text, response)
   if (!response.ok) throw errorOf(json, response)
   return fromWire(json)
@@ -113,7 +115,7 @@ async function attemptOnce(
 
 function requestOf(
   base: string,
-  method: string,
+  method: HttpMethod,
   path: string,
   wire: Record<string, unknown>,
 ): { url: string; body?: string } {
@@ -124,7 +126,7 @@ function requestOf(
     return encodeURIComponent(value)
   })
   const url = base.replace(/\/+$/, '') + filled
-  if (method === 'POST' || method === 'PATCH') return { url, body: JSON.stringify(rest) }
+  if (takesBody(method)) return { url, body: JSON.stringify(rest) }
   const query = queryOf(rest).toString()
   return { url: query === '' ? url : `${url}?${query}` }
 }

@@ -62,7 +62,7 @@ function close(c: HttpContext, tookMs: number, { log, metrics }: HttpDependencie
 
 /** 404, or 405 with Allow where the path exists under other methods. */
 function noSuchRoute(c: HttpContext, app: Hono<HttpEnv>): Response {
-  const allowed = ['GET', 'POST', 'PATCH', 'DELETE'].filter((method) => hasRoute(app, method, c.req.path))
+  const allowed = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].filter((method) => hasRoute(app, method, c.req.path))
   if (allowed.length === 0) {
     return problemResponse(
       c,

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { takesBody } from '../base/http-method.ts'
 import { type HttpRoute, inputFields, type Operation } from '../operations/index.ts'
 import { PROBLEM_TYPE, STATUS_OF } from './problem.ts'
 import { pathFieldsOf } from './route.ts'
@@ -117,7 +118,7 @@ function describe(operation: Operation): OpenApiOperation {
   const { name, summary, scope, http } = operation
   const input = schemaOf(operation.input, 'input')
   const inPath = pathFieldsOf(http.path)
-  const takesBody = http.method === 'POST' || http.method === 'PATCH'
+  const hasBody = takesBody(http.method)
   const replayable = scope !== 'read' && http.method !== 'GET' && http.replayable !== false
   return {
     operationId: name,
@@ -125,10 +126,10 @@ function describe(operation: Operation): OpenApiOperation {
     description: scope === null ? 'Needs no key.' : `Needs the scope ${scope}.`,
     tags: [http.path.split('/')[2] ?? 'service'],
     parameters: [
-      ...parametersOf(operation, input, inPath, takesBody),
+      ...parametersOf(operation, input, inPath, hasBody),
       ...(replayable ? [{ $ref: '#/components/parameters/IdempotencyKey' }] : []),
     ],
-    requestBody: takesBody
+    requestBody: hasBody
       ? { required: true, content: { 'application/json': { schema: without(input, inPath) } } }
       : undefined,
     responses: responsesOf(http, schemaOf(operation.output, 'output')),
@@ -137,7 +138,8 @@ function describe(operation: Operation): OpenApiOperation {
 }
 
 function responsesOf(http: HttpRoute, schema: JsonSchema): Record<string, unknown> {
-  const content = { 'application/json': { schema } }
+  const content: Record<string, unknown> = { 'application/json': { schema } }
+  if (http.textType !== undefined) content[http.textType] = { schema: { type: 'string' } }
   return {
     [http.status]: { description: http.status === 201 ? 'Created.' : 'Done.', content },
     ...(http.duplicateStatus === undefined
@@ -148,16 +150,11 @@ function responsesOf(http: HttpRoute, schema: JsonSchema): Record<string, unknow
   }
 }
 
-function parametersOf(
-  operation: Operation,
-  input: JsonSchema,
-  inPath: string[],
-  takesBody: boolean,
-): OpenApiParameter[] {
+function parametersOf(operation: Operation, input: JsonSchema, inPath: string[], hasBody: boolean): OpenApiParameter[] {
   const parameters: OpenApiParameter[] = []
   for (const [name, schema] of Object.entries(input.properties ?? {})) {
     const place = inPath.includes(name) ? 'path' : 'query'
-    if (place === 'query' && takesBody) continue
+    if (place === 'query' && hasBody) continue
     // An object in a query string is written field by field: source.url=…
     const isObject = inputFields(operation.input)[name] !== undefined && schema.properties !== undefined
     const fields = isObject

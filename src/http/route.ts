@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Answer, Principal } from '../access/index.ts'
 import { invalid, type TurboError } from '../base/errors.ts'
+import { takesBody } from '../base/http-method.ts'
 import { toWire } from '../base/wire.ts'
 import { inputFields, type Operation, parseInput } from '../operations/index.ts'
 import { BODY_BYTES_MAX, type HeldBody, LARGE_BODY_BYTES_MAX, readJsonBody } from './body.ts'
@@ -23,7 +24,7 @@ export function handlerOf(operation: Operation, deps: HttpDependencies): (c: Htt
     operation,
     kinds: kindsOf(inputFields(operation.input)),
     pathFields: pathFieldsOf(path),
-    takesBody: method === 'POST' || method === 'PATCH',
+    takesBody: takesBody(method),
   }
   return async (c) => {
     c.set('operation', operation.name)
@@ -93,18 +94,27 @@ async function answer(
   { turbo }: HttpDependencies,
 ): Promise<Response> {
   const key = idempotencyKeyOf(c, operation)
+  if (key === undefined) {
+    const output = await operation.run(turbo, input, { principal })
+    const status = statusOf(operation, output)
+    const { body, type } = bodyOf(operation, output)
+    return operation.http.etag ? respondTagged(c, status, body, type) : respondJson(c, status, body)
+  }
   const work = async (): Promise<Answer> => {
     const output = await operation.run(turbo, input, { principal, idempotencyKey: key })
     return { status: statusOf(operation, output), body: JSON.stringify(toWire(output)) }
-  }
-  if (key === undefined) {
-    const { status, body } = await work()
-    return operation.http.etag ? respondTagged(c, status, body) : respondJson(c, status, body)
   }
   const reread = operation.reread && (async () => JSON.stringify(toWire(await operation.reread?.(turbo, input))))
   const request = { principal, operation: operation.name, key, input, reread }
   const { status, body, replayed } = await turbo.access.once(request, work)
   return respondJson(c, status, body, replayed ? { 'idempotency-replayed': 'true' } : {})
+}
+
+function bodyOf({ http }: Operation, output: unknown): { body: string; type: string } {
+  if (typeof output === 'string' && http.textType !== undefined) {
+    return { body: output, type: `${http.textType}; charset=utf-8` }
+  }
+  return { body: JSON.stringify(toWire(output)), type: JSON_TYPE }
 }
 
 function statusOf({ http }: Operation, output: unknown): number {

@@ -8,4 +8,5 @@ export type {
   ReembedStatus,
   UseEmbeddingsInput,
 } from './service.ts'
+export { countTokens } from './text/tokens.ts'
 export type * from './types.ts'

@@ -10,6 +10,7 @@ import { expireMissing, listDocumentSources } from './documents/queries.ts'
 import { createEmbedder, type Embedder, type EmbedderConfig, withVectorCache } from './embedders/index.ts'
 import { createReader, type Reader } from './reading/reader.ts'
 import { query } from './search/query.ts'
+import { recall } from './search/recall.ts'
 import type { KnowledgeService } from './service.ts'
 import { type EmbedderDescription, findActiveSpace, listSpaces, pendingItems } from './spaces/queries.ts'
 import { Reembedding } from './spaces/reembedding.ts'
@@ -17,7 +18,7 @@ import { EmbeddingSpaces } from './spaces/spaces.ts'
 import { type AddContext, add, addBatch } from './store/add.ts'
 import { erase, get, history, list, patch } from './store/items.ts'
 import { countAll } from './store/queries.ts'
-import type { KnowledgeStats, QueryResult } from './types.ts'
+import type { KnowledgeStats, QueryResult, RecalledItem, RecallInput } from './types.ts'
 
 /** Channel on which the store tells every process that something was written. */
 const CHANGED = 'knowledge_changed'
@@ -31,6 +32,8 @@ export interface KnowledgeOptions {
   embedderAccess?: { url?: string; apiKey?: string }
   /** An embedder made elsewhere; wins over `embedder`. */
   customEmbedder?: Embedder
+  /** Called after whatever this process writes that an answer may depend on. */
+  onWrite?: () => void
 }
 
 export interface KnowledgeHealth {
@@ -43,6 +46,8 @@ export interface Knowledge extends KnowledgeService {
   start(): Promise<void>
   stop(): Promise<void>
   health(): Promise<KnowledgeHealth>
+  /** What somebody should know who begins work, the most relevant first. */
+  recall(input: RecallInput): Promise<RecalledItem[]>
   counters(): { exactReruns: number; cacheHits: number; cacheMisses: number }
 }
 
@@ -76,13 +81,17 @@ function assemble(
   const follow = description && !options.embedder ? makeEmbedder : null
   const onReady = () => backlog.wake()
   const spaces = new EmbeddingSpaces({ db, embedder: withVectorCache(embedder), description, follow, log, onReady })
-  const wrote = () => {
+  const changed = () => {
     cache.invalidate()
+    options.onWrite?.()
+  }
+  const wrote = () => {
+    changed()
     maintenance.wake()
     backlog.wake()
   }
-  const backlog = createBacklog({ db, spaces, log, onWrite: () => cache.invalidate() })
-  const maintenance = new Maintenance({ db, spaces, log, onWrite: () => cache.invalidate() })
+  const backlog = createBacklog({ db, spaces, log, onWrite: changed })
+  const maintenance = new Maintenance({ db, spaces, log, onWrite: changed })
   const adding: AddContext = { db, spaces, reader, log, onWrite: wrote }
   const reembedding = new Reembedding({ db, log, makeEmbedder }, spaces, wrote)
   return { db, log, reader, cache, counters, spaces, wrote, backlog, maintenance, adding, reembedding }
@@ -143,11 +152,12 @@ function writing({ db, adding, wrote, reembedding }: Parts): Pick<Knowledge, Wri
 
 function reading(
   parts: Parts,
-): Pick<Knowledge, 'query' | 'get' | 'list' | 'history' | 'listDocuments' | 'listSources'> {
+): Pick<Knowledge, 'query' | 'recall' | 'get' | 'list' | 'history' | 'listDocuments' | 'listSources'> {
   const { db, spaces, cache, counters, maintenance } = parts
   const context = { db, spaces, cache, counters, onAccess: (ids: number[]) => maintenance.recordAccess(ids) }
   return {
     query: (input) => query(context, input),
+    recall: (input) => recall(context, input),
     get: (id) => get(db, id),
     list: (input) => list(db, input),
     history: (id, limit) => history(db, id, limit),

@@ -108,6 +108,22 @@ export interface QueryHit {
   explain?: ResultExplanation
 }
 
+/** Who begins work, as far as it decides what they should know. */
+export interface RecallInput {
+  project?: string
+  role?: string
+  goal?: string
+}
+
+/** An item by its beginning, or by the passage that was found. */
+export interface RecalledItem {
+  id: number
+  knowledgeType: string
+  project: string | null
+  title: string | null
+  text: string
+}
+
 export interface DroppedHit {
   id: number
   reason: 'min_similarity' | 'max_tokens' | 'limit'

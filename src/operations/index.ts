@@ -5,6 +5,8 @@ import { expireVanishedDocuments, ingestDocuments, listDocumentationSources, lis
 import { createApiKey, listApiKeys, revokeApiKey } from './keys.ts'
 import { getKnowledge, getKnowledgeHistory, getStats, listKnowledge, queryKnowledge } from './knowledge-read.ts'
 import { addKnowledge, addKnowledgeBatch, eraseKnowledge, patchKnowledge } from './knowledge-write.ts'
+import { getLandingContext } from './landing.ts'
+import { getNode, getService, listNodes, listServices, putNode, putService } from './nodes.ts'
 import { getEmbeddings, getHealth, useEmbeddings } from './service.ts'
 import { createSession, getSession, getSessionHistory, listSessions, patchSession } from './sessions.ts'
 
@@ -43,6 +45,13 @@ export const operations = [
   detachAudit,
   getEmbeddings,
   useEmbeddings,
+  getLandingContext,
+  listNodes,
+  getNode,
+  putNode,
+  listServices,
+  getService,
+  putService,
   createApiKey,
   listApiKeys,
   revokeApiKey,

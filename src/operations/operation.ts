@@ -1,12 +1,13 @@
 import { type core, z } from 'zod'
 import type { Scope } from '../access/index.ts'
 import { type FieldError, TurboError } from '../base/errors.ts'
+import type { HttpMethod } from '../base/http-method.ts'
 import { type FromWire, fromWire } from '../base/wire.ts'
 import type { OperationContext, Turbo } from './facade.ts'
 
 /** How an operation appears over HTTP. */
 export interface HttpRoute {
-  method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  method: HttpMethod
   /** With `{name}` for fields of the input that travel in the path. */
   path: string
   status: 200 | 201
@@ -14,6 +15,8 @@ export interface HttpRoute {
   duplicateStatus?: 200
   /** Answers carry an ETag, and an unchanged one is 304. */
   etag?: boolean
+  /** What an output that is a text, and no object, is sent as. */
+  textType?: 'text/markdown'
   /** Takes bodies up to the limit for documents. */
   largeBody?: boolean
   /** False where an answer must not be kept for replay, because it holds a secret. Default true for what is not a read. */

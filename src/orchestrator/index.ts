@@ -1,4 +1,5 @@
 import type { Log } from '../base/log.ts'
+import { toWire } from '../base/wire.ts'
 import type { Database } from '../db/executor.ts'
 import { createArtifacts } from './artifacts/artifacts.ts'
 import type { ArtifactService } from './artifacts/types.ts'
@@ -6,6 +7,10 @@ import { createAudit } from './audit/audit.ts'
 import type { AuditService } from './audit/types.ts'
 import { createConversation } from './conversation/conversation.ts'
 import type { ConversationService } from './conversation/types.ts'
+import { createLanding } from './landing/landing.ts'
+import type { LandingService, Recall } from './landing/types.ts'
+import { createNodes } from './nodes/nodes.ts'
+import type { NodesService, Presence } from './nodes/types.ts'
 import { createSessions } from './sessions/sessions.ts'
 import type { Land, SessionService, WrittenKnowledge } from './sessions/types.ts'
 import { createTaskQueue, type TaskQueue } from './tasks/queue.ts'
@@ -15,6 +20,10 @@ export type * from './artifacts/types.ts'
 export type * from './audit/types.ts'
 export type * from './conversation/types.ts'
 export { CHUNK_FORMATS } from './conversation/types.ts'
+export type * from './landing/types.ts'
+export { MAX_TOKENS_DEFAULT, MAX_TOKENS_MIN } from './landing/types.ts'
+export type * from './nodes/types.ts'
+export { NODE_STATUSES, SERVICE_STATUSES } from './nodes/types.ts'
 export { SESSION_STATUSES } from './sessions/states.ts'
 export type * from './sessions/types.ts'
 export type { TaskService } from './tasks/service.ts'
@@ -26,12 +35,16 @@ export interface OrchestratorServices {
   audit: AuditService
   artifacts: ArtifactService
   conversation: ConversationService
+  landing: LandingService
+  nodes: NodesService
 }
 
 /** The services over one store, with what runs behind them. */
 export interface Orchestrator extends OrchestratorServices {
   /** Where workers get their tasks. */
   queue: TaskQueue
+  /** Registers this host and the server that answers on it, until {@link stop}. */
+  announce(presence: Presence): Promise<void>
   /** Starts what runs in the background. Called twice, it starts once. */
   start(): Promise<void>
   /** Ends the background work. Idempotent; the store is the caller's to stop. */
@@ -42,28 +55,64 @@ export interface OrchestratorOptions {
   db: Database
   log: Log
   writtenKnowledge: WrittenKnowledge
+  /** What is known that somebody should know who starts. */
+  recall: Recall
+  countTokens(text: string): number
 }
 
-export function createOrchestrator({ db, log, writtenKnowledge }: OrchestratorOptions): Orchestrator {
+export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
+  const { db, log, writtenKnowledge } = options
+  const landing = createLanding(options)
+  const nodes = createNodes({ db, log, onWrite: (topics) => landing.changed(topics) })
+  // As it is kept and sent: the session's row is for operators too.
+  const land: Land = async (request) => {
+    const { context, ...rest } = await landing.land(request)
+    return { ...rest, context: toWire(context) as Record<string, unknown> }
+  }
   const audit = createAudit({ db, log })
   const sessions = createSessions({ db, log, land, writtenKnowledge })
   const tasks = createTaskService({ db, log })
-  const loops = [audit, sessions, tasks]
+  const queue = createTaskQueue(db)
+  const wroteSessions = () => landing.changed(['sessions'])
+  const wroteTasks = () => landing.changed(['tasks'])
+  let starting: Promise<void> | undefined
   return {
-    sessions,
-    tasks,
+    sessions: telling(sessions, ['create', 'patch'], wroteSessions),
+    tasks: telling(tasks, ['create', 'createBatch', 'report', 'cancel', 'retry'], wroteTasks),
+    queue: telling(queue, ['claim', 'finish', 'release'], wroteTasks),
     audit,
     artifacts: createArtifacts({ db }),
     conversation: createConversation({ db }),
-    queue: createTaskQueue(db),
-    start: async () => {
-      for (const loop of loops) loop.start()
+    landing,
+    nodes,
+    announce: (presence) => nodes.announce(presence),
+    start() {
+      for (const loop of [audit, sessions, tasks]) loop.start()
+      starting ??= landing.start()
+      return starting
     },
-    stop: async () => {
-      await Promise.all(loops.map((loop) => loop.stop()))
+    async stop() {
+      // The listing of this server as stopped is for others: a store that is away must not keep the process up.
+      await nodes
+        .stop()
+        .catch((error: unknown) => log.warn({ err: error }, 'the server could not be listed as stopped'))
+      await Promise.all([audit, sessions, tasks, landing].map((part) => part.stop()))
     },
   }
 }
 
-/** Stands in until there is a landing context: an empty one. */
-const land: Land = async () => ({ context: {}, version: '0', tokens: 0 })
+type Verb = (...input: never[]) => Promise<unknown>
+
+/** `service`, which calls `wrote` when one of its `verbs` has ended: this process reads its own writes at once. */
+function telling<Name extends string, Service extends Record<Name, Verb>>(
+  service: Service,
+  verbs: readonly Name[],
+  wrote: () => void,
+): Service {
+  const told = { ...service }
+  for (const name of verbs) {
+    const verb = service[name]
+    told[name] = ((...input: never[]) => verb(...input).finally(wrote)) as Service[Name]
+  }
+  return told
+}

@@ -1,4 +1,5 @@
 import { Writable } from 'node:stream'
+import { takesBody } from '../../src/base/http-method.ts'
 import { createLog } from '../../src/base/log.ts'
 import { createHttpServer, type Http, type HttpConfig } from '../../src/http/index.ts'
 import type { Operation } from '../../src/operations/index.ts'
@@ -120,6 +121,13 @@ export const GOOD_INPUTS: Record<string, Record<string, unknown>> = {
   detachAudit: { before: '2026-01' },
   getEmbeddings: {},
   useEmbeddings: { kind: 'ollama', model: 'nomic-embed-text', url: 'http://127.0.0.1:11434' },
+  getLandingContext: { project: 'p', role: 'planner', goal: 'count the connections', max_tokens: 500, fresh: true },
+  listNodes: {},
+  getNode: { name: 'a' },
+  putNode: { name: 'a', role: 'api', status: 'maintenance', facts: { ram_gb: 8 } },
+  listServices: {},
+  getService: { name: 'a' },
+  putService: { name: 'a', type: 'database', port: 5432, status: 'degraded', detail: 'slow', metadata: { aB: 1 } },
   createApiKey: { name: 'ci', scopes: ['read'] },
   listApiKeys: {},
   revokeApiKey: { id: 1 },
@@ -137,7 +145,7 @@ export function requestOf(
     delete rest[name]
     return encode(textOf(value))
   })
-  if (http.method === 'POST' || http.method === 'PATCH') return { method: http.method, path, json: rest }
+  if (takesBody(http.method)) return { method: http.method, path, json: rest }
   const query = new URLSearchParams()
   for (const [name, value] of Object.entries(rest)) {
     if (Array.isArray(value)) for (const element of value) query.append(name, textOf(element))

@@ -4,15 +4,17 @@ import { TurboError } from '../../src/base/errors.ts'
 import type { KnowledgeService } from '../../src/knowledge/service.ts'
 import type { AddInput, KnowledgeItem, QueryHit } from '../../src/knowledge/types.ts'
 import type { Health, Turbo } from '../../src/operations/index.ts'
+import { standInLanding } from './stand-in-landing.ts'
+import { standInNodes } from './stand-in-nodes.ts'
 import { standInRecord } from './stand-in-record.ts'
 
 const NOW = '2026-11-20T13:55:56.123456Z'
 
 /** A Turbo in memory, for tests in which the store is not the point. Its answers have every field of the real one. */
 export interface StandInTurbo extends Turbo {
-  /** What the knowledge verbs were called with, in order. */
+  /** What the verbs of the domains were called with, in order. */
   calls: { verb: string; input: unknown }[]
-  /** When set, every knowledge verb waits for it or throws it. */
+  /** When set, every such verb waits for it or throws it. */
   behaviour: { before?: () => Promise<void> | void }
   healthState: Health
 }
@@ -29,13 +31,13 @@ export function standInTurbo(): StandInTurbo {
     embedder: { name: 'stand-in', reachable: true },
     backlog: 0,
   }
-  const knowledge = standInKnowledge(async (verb, input) => {
+  const enter = async (verb: string, input: unknown) => {
     calls.push({ verb, input })
     await behaviour.before?.()
-  })
+  }
   return {
-    knowledge,
-    orchestrator: standInRecord(),
+    knowledge: standInKnowledge(enter),
+    orchestrator: { ...standInRecord(), landing: standInLanding(enter), nodes: standInNodes(enter) },
     access: standInAccess(),
     health: async () => healthState,
     calls,

@@ -24,7 +24,11 @@ test.each([
     `import type { X } from 'drizzle-orm/pg-core'`,
     'drizzle-orm may be imported only in src/db and queries.ts files',
   ],
-  ['src/access/a.ts', `import { LRUCache } from 'lru-cache'`, 'lru-cache may be imported only in src/knowledge'],
+  [
+    'src/access/a.ts',
+    `import { LRUCache } from 'lru-cache'`,
+    'lru-cache may be imported only in src/knowledge and src/orchestrator/landing',
+  ],
   ['src/operations/a.ts', `await import('hono/html')`, 'hono may be imported only in src/http'],
   ['src/http/a.ts', `type X = import('execa').Options`, 'execa may be imported only in src/worker'],
 ])('%s with «%s» is refused', (path, text, detail) => {

@@ -8,7 +8,11 @@ const confined: { packages: string[]; where: RegExp; place: string }[] = [
     where: /^src\/db\/|\/(?:[\w-]+-)?queries\.ts$/,
     place: 'src/db and queries.ts files',
   },
-  { packages: ['lru-cache'], where: /^src\/knowledge\//, place: 'src/knowledge' },
+  {
+    packages: ['lru-cache'],
+    where: /^src\/(?:knowledge|orchestrator\/landing)\//,
+    place: 'src/knowledge and src/orchestrator/landing',
+  },
   { packages: ['hono', '@hono/node-server'], where: /^src\/http\//, place: 'src/http' },
   { packages: ['execa'], where: /^src\/worker\//, place: 'src/worker' },
   { packages: ['commander', 'picocolors', 'cli-table3', 'cli-progress'], where: /^src\/cli\//, place: 'src/cli' },

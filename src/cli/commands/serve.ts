@@ -1,6 +1,7 @@
 import type { DestinationStream } from 'pino'
 import { VERSION } from '../../base/version.ts'
 import type { Config } from '../../config.ts'
+import type { Presence } from '../../orchestrator/index.ts'
 import type { Turbo } from '../../turbo.ts'
 import { embeddedPlace, openingNote } from '../backend.ts'
 import { type CommandFactory, command } from '../command.ts'
@@ -57,6 +58,7 @@ async function serve(context: CommandContext, { host, port }: ServeOptions): Pro
     if (signal.aborted) throw new Interrupted()
     const url = reachableUrl((await http.start()).url)
     turbo.store.announce(url)
+    await turbo.orchestrator.announce({ url, health: () => serviceHealth(turbo) })
     await tellReady(context, await readyFacts(turbo, config, url))
     await aborted(signal)
     terminal.note('stopping: requests in flight may finish; a second Ctrl-C ends at once')
@@ -65,6 +67,14 @@ async function serve(context: CommandContext, { host, port }: ServeOptions): Pro
     await http.stop()
     await turbo.stop()
   }
+}
+
+/** The server's health as that of a service. */
+async function serviceHealth(turbo: Turbo): Promise<Awaited<ReturnType<Presence['health']>>> {
+  const { status, database, embedder, backlog } = await turbo.health()
+  if (status === 'ok') return { status: 'running', detail: null }
+  const detail = database.detail ?? embedder.detail ?? (backlog > 0 ? 'items wait for their vectors' : 'starting')
+  return { status: 'degraded', detail }
 }
 
 async function readyFacts({ store, knowledge }: Turbo, { database }: Config, url: string): Promise<Ready> {

@@ -102,6 +102,10 @@ export const agentKnowledge = pgTable(
     index('agent_knowledge_type').on(t.knowledgeType, t.id),
     index('agent_knowledge_tags').using('gin', t.tags),
     index('agent_knowledge_session').on(t.sourceSession).where(sql`source_session is not null`),
+    index('agent_knowledge_task').on(t.sourceTask).where(sql`source_task is not null`),
+    index('agent_knowledge_notable')
+      .on(sql`coalesce(project, '')`, t.importance, t.id)
+      .where(sql`valid_to is null and document_id is null`),
     index('agent_knowledge_document').on(t.documentId).where(sql`document_id is not null`),
     index('agent_knowledge_superseded_by').on(t.supersededBy).where(sql`superseded_by is not null`),
     index('agent_knowledge_expires_at').on(t.expiresAt).where(sql`expires_at is not null and valid_to is null`),

@@ -2,19 +2,18 @@ import { sql } from 'drizzle-orm'
 import { bigint, check, index, integer, jsonb, pgTable, text } from 'drizzle-orm/pg-core'
 import { instant } from './types.ts'
 
-/** Persisted landing-context snapshots; may be emptied at any time. */
-export const agentContextCache = pgTable(
-  'agent_context_cache',
-  {
-    contextKey: text().primaryKey(),
-    contextVersion: bigint({ mode: 'number' }).notNull().default(1),
-    payload: jsonb().notNull(),
-    tokens: integer().notNull().default(0),
-    generatedAt: instant().notNull().defaultNow(),
-    expiresAt: instant(),
-  },
-  (t) => [index('agent_context_cache_generated').on(t.generatedAt)],
-)
+/** Persisted landing-context snapshots; may be emptied at any time. A few hundred rows, rewritten often: no index more. */
+export const agentContextCache = pgTable('agent_context_cache', {
+  contextKey: text().primaryKey(),
+  /** How often the content has changed. */
+  contextVersion: bigint({ mode: 'number' }).notNull().default(1),
+  payload: jsonb().notNull(),
+  tokens: integer().notNull().default(0),
+  /** When the content came to be as it is. */
+  generatedAt: instant().notNull().defaultNow(),
+  /** Until when it is kept without being asked for. */
+  expiresAt: instant(),
+})
 
 /** The machines that exist; each registers itself, measured and not typed in. */
 export const systemNodes = pgTable(

@@ -27,6 +27,12 @@ export const agentSessions = pgTable(
   (t) => [
     index('agent_sessions_created').on(t.createdAt, t.sessionId),
     index('agent_sessions_live').on(t.status, t.lastActive).where(sql`status in ('active', 'idle', 'paused')`),
+    index('agent_sessions_live_created')
+      .on(t.createdAt, t.sessionId)
+      .where(sql`status in ('active', 'idle', 'paused')`),
+    index('agent_sessions_live_project')
+      .on(t.project, t.createdAt, t.sessionId)
+      .where(sql`status in ('active', 'idle', 'paused') and project is not null`),
     index('agent_sessions_parent').on(t.parentSessionId).where(sql`parent_session_id is not null`),
     index('agent_sessions_project').on(t.project, t.createdAt).where(sql`project is not null`),
     check('agent_sessions_status', sql`status in ('active', 'idle', 'paused', 'completed', 'failed')`),

@@ -95,6 +95,12 @@ export const agentTasks = pgTable(
     index('agent_tasks_deadline').on(t.deadlineAt).where(sql`deadline_at is not null`),
     uniqueIndex('agent_tasks_seq').on(t.taskSeq),
     index('agent_tasks_live').on(t.status, t.taskSeq).where(sql`status in ('pending', 'blocked', 'running')`),
+    index('agent_tasks_next').on(t.queueRank, t.taskSeq).where(sql`status = 'pending' and queue_rank is not null`),
+    index('agent_tasks_project_live')
+      .on(t.project, t.status, t.queueRank, t.taskSeq)
+      .where(sql`status in ('pending', 'blocked', 'running') and project is not null`),
+    index('agent_tasks_project_created').on(t.project, t.createdAt).where(sql`project is not null`),
+    index('agent_tasks_failed').on(t.completedAt).where(sql`status = 'failed'`),
     index('agent_tasks_session').on(t.sessionId, t.taskSeq),
     index('agent_tasks_plan').on(t.planId).where(sql`plan_id is not null`),
     index('agent_tasks_created').on(t.createdAt),

@@ -128,7 +128,7 @@ export interface SessionHistory {
 }
 
 /** What an agent must know when it starts, and the version that names this state of it. */
-export interface Landing {
+export interface SessionLanding {
   context: Record<string, unknown>
   version: string
   /** Tokens that it takes. */
@@ -136,7 +136,12 @@ export interface Landing {
 }
 
 /** Where landing contexts come from. */
-export type Land = (request: { project?: string; role?: string; goal?: string; maxTokens?: number }) => Promise<Landing>
+export type Land = (request: {
+  project?: string
+  role?: string
+  goal?: string
+  maxTokens?: number
+}) => Promise<SessionLanding>
 
 /** Where the items come from that a session wrote, newest first. */
 export type WrittenKnowledge = (

@@ -17,9 +17,9 @@ beforeAll(async () => {
   const { db, session } = record
   for (let chain = 0; chain < CHAINS; chain++) {
     const owner = chain < 4 ? { session_id: await session() } : { task_id: `task_${chain}` }
-    const name = 'session_id' in owner ? owner.session_id : `task:${owner.task_id}`
+    const name = owner.session_id ?? `task:${owner.task_id}`
     chains.push(name)
-    const had = 'session_id' in owner ? 1 : 0
+    const had = owner.session_id === undefined ? 0 : 1
     const entries = Array.from({ length: ROWS - had }, (_, row) => JSON.stringify({ ...owner, ...contentOf(row) }))
     await db.query(sql`select count(*) from audit_append(${sql.param(entries)}::jsonb[])`)
   }

@@ -1,0 +1,83 @@
+import { sql } from 'drizzle-orm'
+import type { Executor } from '../../db/executor.ts'
+import type { LandingFormat } from './types.ts'
+
+/** A landing context as it is kept over restarts. */
+export interface Snapshot {
+  project: string | null
+  role: string | null
+  goal: string | null
+  maxTokens: number
+  format: LandingFormat
+  version: string
+  /** What was answered, without its time. */
+  content: unknown
+}
+
+/** Days that a snapshot nobody asks for is kept. */
+const KEPT_DAYS = 7
+/** Snapshots kept at most; each goal makes one. */
+const SNAPSHOTS_MAX = 1_000
+const PREFIX = 'landing:'
+
+/**
+ * Keeps a snapshot under `key` and tells since when its content is as it is: in every process the same moment, as a
+ * content that is kept already stays as it is. Not worth waiting for the disk.
+ */
+export async function keepSnapshot(
+  db: Executor,
+  key: string,
+  snapshot: Snapshot,
+  tokens: number,
+): Promise<string | undefined> {
+  const { version } = snapshot
+  const [row] = await db.query<{ generatedAt: string }>(sql`
+    with relaxed as materialized (select set_config('synchronous_commit', 'off', true)),
+    kept as (
+      insert into agent_context_cache as c (context_key, payload, tokens, expires_at)
+      select ${PREFIX + key}, ${JSON.stringify(snapshot)}::jsonb, ${tokens}, now() + make_interval(days => ${KEPT_DAYS})
+      from relaxed
+      on conflict (context_key) do update set payload = excluded.payload, tokens = excluded.tokens,
+        generated_at = now(), expires_at = excluded.expires_at, context_version = c.context_version + 1
+      where c.payload->>'version' <> ${version}
+      returning generated_at
+    )
+    select generated_at from kept
+    union all
+    select generated_at from agent_context_cache
+    where context_key = ${PREFIX + key} and payload->>'version' = ${version}
+    limit 1`)
+  return row?.generatedAt
+}
+
+/** The database's clock, for what is not kept. */
+export async function readClock(db: Executor): Promise<string> {
+  const [row] = await db.query<{ now: string }>(sql`select now() as now`)
+  return row?.now as string
+}
+
+/** The snapshots last asked for, so that a process that starts has them ready. */
+export async function recentSnapshots(db: Executor, limit: number): Promise<Omit<Snapshot, 'content'>[]> {
+  const rows = await db.query<{ payload: Omit<Snapshot, 'content'> }>(sql`
+    select payload - 'content' as payload from agent_context_cache
+    where starts_with(context_key, ${PREFIX}) order by expires_at desc limit ${limit}`)
+  return rows.map(({ payload }) => payload)
+}
+
+/** Keeps what was asked for, and removes what was not for {@link KEPT_DAYS} or is too much. */
+export async function renewSnapshots(db: Executor, keys: string[]): Promise<void> {
+  if (keys.length > 0) {
+    await db.query(sql`
+      update agent_context_cache set expires_at = now() + make_interval(days => ${KEPT_DAYS})
+      where context_key = any(${sql.param(keys.map((key) => PREFIX + key))}::text[])`)
+  }
+  await db.query(sql`
+    delete from agent_context_cache where context_key in (
+      select context_key from agent_context_cache where starts_with(context_key, ${PREFIX}) and expires_at < now()
+      union all
+      (
+        select context_key from agent_context_cache where starts_with(context_key, ${PREFIX})
+        order by expires_at desc offset ${SNAPSHOTS_MAX}
+      )
+    )`)
+}
