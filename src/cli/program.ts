@@ -2,6 +2,8 @@ import type { Command } from 'commander'
 import { VERSION } from '../base/version.ts'
 import { type Bind, type CommandFactory, plainCommand } from './command.ts'
 import { addCommand } from './commands/add.ts'
+import { artifactCommand } from './commands/artifact.ts'
+import { auditCommand } from './commands/audit.ts'
 import { completionCommand } from './commands/completion.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { embeddingsCommand } from './commands/embeddings.ts'
@@ -13,6 +15,7 @@ import { keysCommand } from './commands/keys.ts'
 import { listCommand } from './commands/list.ts'
 import { queryCommand } from './commands/query.ts'
 import { serveCommand } from './commands/serve.ts'
+import { sessionCommand } from './commands/session.ts'
 import { showCommand } from './commands/show.ts'
 import { sourcesCommand } from './commands/sources.ts'
 import { statsCommand } from './commands/stats.ts'
@@ -30,6 +33,9 @@ const COMMANDS: readonly CommandFactory[] = [
   exportCommand,
   importCommand,
   statsCommand,
+  sessionCommand,
+  artifactCommand,
+  auditCommand,
   keysCommand,
   embeddingsCommand,
   doctorCommand,
