@@ -2,6 +2,8 @@ import type { Command } from 'commander'
 import { VERSION } from '../base/version.ts'
 import { type Bind, type CommandFactory, plainCommand } from './command.ts'
 import { addCommand } from './commands/add.ts'
+import { artifactCommand } from './commands/artifact.ts'
+import { auditCommand } from './commands/audit.ts'
 import { completionCommand } from './commands/completion.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { embeddingsCommand } from './commands/embeddings.ts'
@@ -16,6 +18,7 @@ import { nodeCommand } from './commands/node.ts'
 import { queryCommand } from './commands/query.ts'
 import { serveCommand } from './commands/serve.ts'
 import { serviceCommand } from './commands/service.ts'
+import { sessionCommand } from './commands/session.ts'
 import { showCommand } from './commands/show.ts'
 import { sourcesCommand } from './commands/sources.ts'
 import { statsCommand } from './commands/stats.ts'
@@ -36,6 +39,9 @@ const COMMANDS: readonly CommandFactory[] = [
   nodeCommand,
   serviceCommand,
   statsCommand,
+  sessionCommand,
+  artifactCommand,
+  auditCommand,
   keysCommand,
   embeddingsCommand,
   doctorCommand,

@@ -16,11 +16,12 @@ beforeAll(async () => {
   record = await testRecord()
   const { db, session } = record
   for (let chain = 0; chain < CHAINS; chain++) {
-    const owner = chain < 4 ? { session_id: await session() } : { task_id: `task_${chain}` }
-    const name = owner.session_id ?? `task:${owner.task_id}`
-    chains.push(name)
-    const had = owner.session_id === undefined ? 0 : 1
-    const entries = Array.from({ length: ROWS - had }, (_, row) => JSON.stringify({ ...owner, ...contentOf(row) }))
+    const sessionId = chain < 4 ? await session() : null
+    const owner = sessionId === null ? { task_id: `task_${chain}` } : { session_id: sessionId }
+    chains.push(sessionId ?? `task:task_${chain}`)
+    // A session's chain begins with its creation.
+    const rows = sessionId === null ? ROWS : ROWS - 1
+    const entries = Array.from({ length: rows }, (_, row) => JSON.stringify({ ...owner, ...contentOf(row) }))
     await db.query(sql`select count(*) from audit_append(${sql.param(entries)}::jsonb[])`)
   }
   chains = chains.sort()
