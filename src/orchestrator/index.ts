@@ -18,7 +18,7 @@ export interface OrchestratorServices {
 
 /** The services over one store, with what runs behind them. */
 export interface Orchestrator extends OrchestratorServices {
-  /** Registers this host and the server that answers on it, until {@link stop}. */
+  /** Registers this host and the server that answers on it, until {@link stop}, and has landing contexts ready. */
   announce(presence: Presence): Promise<void>
   /** Starts what runs in the background. Called twice, it starts once. */
   start(): Promise<void>
@@ -41,7 +41,9 @@ export function createOrchestrator({ db, log, recall, countTokens }: Orchestrato
   return {
     landing,
     nodes,
-    announce: (presence) => nodes.announce(presence),
+    async announce(presence) {
+      await Promise.all([landing.warm(), nodes.announce(presence)])
+    },
     start() {
       starting ??= landing.start()
       return starting
