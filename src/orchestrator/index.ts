@@ -43,7 +43,7 @@ export interface OrchestratorServices {
 export interface Orchestrator extends OrchestratorServices {
   /** Where workers get their tasks. */
   queue: TaskQueue
-  /** Registers this host and the server that answers on it, until {@link stop}. */
+  /** Registers this host and the server that answers on it, until {@link stop}, and has landing contexts ready. */
   announce(presence: Presence): Promise<void>
   /** Starts what runs in the background. Called twice, it starts once. */
   start(): Promise<void>
@@ -85,7 +85,9 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
     conversation: createConversation({ db }),
     landing,
     nodes,
-    announce: (presence) => nodes.announce(presence),
+    async announce(presence) {
+      await Promise.all([landing.warm(), nodes.announce(presence)])
+    },
     start() {
       for (const loop of [audit, sessions, tasks]) loop.start()
       starting ??= landing.start()

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { isTurboError, TurboError } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
-import { createLoop } from '../../base/loop.ts'
 import { toWire } from '../../base/wire.ts'
 import type { Database } from '../../db/executor.ts'
 import { type Facts, Fitter } from './fit.ts'
@@ -23,8 +22,8 @@ import {
 
 /** Answers kept in memory, by their size. */
 const ANSWERS_BYTES_MAX = 32 * 1024 * 1024
-/** What the store is asked to keep or to measure is looked after this often. */
-const ROUND_MS = 60_000
+/** What the store is asked to keep and to measure is looked after this often. */
+const LOOK_AFTER_MS = 60_000
 /** Answers that a process has ready from its start on. */
 const WARM_MAX = 20
 /** A content may change again between two looks at it; then it is looked at once more. */
@@ -44,6 +43,8 @@ export interface LandingOptions {
 /** The verbs, with what runs behind them. */
 export interface LandingRuntime extends LandingService {
   start(): Promise<void>
+  /** Has ready what was asked for before the last stop of whichever process. */
+  warm(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -63,6 +64,7 @@ export function createLanding(options: LandingOptions): LandingRuntime {
     },
     changed: (topics) => landings.changed(topics),
     start: () => landings.start(),
+    warm: () => landings.warm(),
     stop: () => landings.stop(),
   }
 }
@@ -76,16 +78,15 @@ class Landings {
     sizeCalculation: ({ answer }, key) => key.length + 3 * JSON.stringify(answer.content).length,
   })
   readonly #making = new Map<string, { values: unknown[]; made: Promise<LandingAnswer> }>()
-  /** Keys asked for since the last round. */
+  /** Keys asked for since the store was last looked after. */
   readonly #used = new Set<string>()
   readonly #unlisten: (() => Promise<void>)[] = []
-  readonly #round
-  #isWarm = false
+  #lookedAfterAt = Number.NEGATIVE_INFINITY
+  #lookingAfter: Promise<void> | undefined
 
   constructor(options: LandingOptions) {
     this.#options = options
     this.#fitter = new Fitter(options.countTokens)
-    this.#round = createLoop({ name: 'landing', idleMs: ROUND_MS, log: options.log, step: () => this.#lookAfter() })
   }
 
   async start(): Promise<void> {
@@ -98,11 +99,10 @@ class Landings {
       await db.listen(CHANGED, { ...state, onNotify: (payload) => this.changed(topicsOf(payload)) }),
       await db.listen(KNOWLEDGE_CHANGED, { ...state, onNotify: () => this.changed(['knowledge']) }),
     )
-    this.#round.start()
   }
 
   async stop(): Promise<void> {
-    await this.#round.stop()
+    await this.#lookingAfter
     await Promise.all(this.#unlisten.splice(0).map((unlisten) => unlisten()))
   }
 
@@ -120,10 +120,9 @@ class Landings {
     const key = keyOf(input)
     const values = read.flatMap(({ value, error }) => [value, error])
     const known = this.#answers.get(key)
-    if (known !== undefined && isSame(known.values, values)) {
-      this.#used.add(key)
-      return known.answer
-    }
+    this.#used.add(key)
+    this.#lookAfter()
+    if (known !== undefined && isSame(known.values, values)) return known.answer
     return this.#make(key, input, values, factsOf(read), known)
   }
 
@@ -164,27 +163,30 @@ class Landings {
     })
   }
 
-  /** Measures what is due, has ready what was asked for before the last stop, and keeps what is asked for. */
-  async #lookAfter(): Promise<boolean> {
-    const { db } = this.#options
-    await measureIfDue(db)
-    if (!this.#isWarm) {
-      const snapshots = await recentSnapshots(db, WARM_MAX)
-      for (const { project, role, goal, maxTokens, format } of snapshots) {
-        await this.answer({
-          project: project ?? undefined,
-          role: role ?? undefined,
-          goal: goal ?? undefined,
-          maxTokens,
-          format,
-        })
-      }
-      this.#isWarm = true
-    }
+  /** What of the store is looked after once a minute, behind an answer, by processes that answer. */
+  #lookAfter(): void {
+    const now = performance.now()
+    if (now - this.#lookedAfterAt < LOOK_AFTER_MS) return
+    this.#lookedAfterAt = now
+    const { db, log } = this.#options
     const used = [...this.#used]
     this.#used.clear()
-    await renewSnapshots(db, used)
-    return false
+    this.#lookingAfter = Promise.all([measureIfDue(db), renewSnapshots(db, used)])
+      .then(() => undefined)
+      .catch((error: unknown) => log.warn({ err: error }, 'landing contexts are not looked after, will be tried again'))
+  }
+
+  /** Has ready what was asked for before the last stop. */
+  async warm(): Promise<void> {
+    const snapshots = await recentSnapshots(this.#options.db, WARM_MAX)
+    const asked = snapshots.map(({ project, role, goal, maxTokens, format }) => ({
+      project: project ?? undefined,
+      role: role ?? undefined,
+      goal: goal ?? undefined,
+      maxTokens,
+      format,
+    }))
+    await Promise.all(asked.map((input) => this.answer(input)))
   }
 }
 

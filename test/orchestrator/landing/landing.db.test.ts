@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { toWire } from '../../../src/base/wire.ts'
 import { countTokens } from '../../../src/knowledge/index.ts'
-import { eventually, refusal } from '../../harness/knowledge.ts'
+import { refusal } from '../../harness/knowledge.ts'
 import { insertSession, insertTasks, type LandingWorld, landingWorld } from '../../harness/landing.ts'
 
 /** Something of everything, for project `shop` and for none. */
@@ -176,17 +176,25 @@ describe('of a store of its own', () => {
   })
 
   it('measures the figures again when they are due, and keeps their time while they are the same', async () => {
-    await world.context()
     const due = sql`update agent_context_cache set expires_at = '2026-01-01Z' where context_key = 'database_stats'`
-    const figures = async (process = world) => (await process.context({ fresh: true })).databaseStats
+    const overdue = sql`select from agent_context_cache where context_key = 'database_stats' and expires_at < now()`
+    const figures = async () => (await world.context({ fresh: true })).databaseStats
+    /** A process that is asked for the first time looks whether figures are due. */
+    const measure = async () => {
+      await world.db.query(due)
+      const peer = await world.peer()
+      await peer.context()
+      await peer.stop()
+      expect(await world.db.query(overdue)).toEqual([])
+    }
     const before = await figures()
     await world.knowledge.add({ content: 'one more' })
-    await world.db.query(due)
-    const peer = await world.peer()
-    const counted = async () => expect((await figures())?.knowledgeItems).toBe((before?.knowledgeItems ?? 0) + 1)
-    await eventually(counted)
+    expect((await figures())?.knowledgeItems).toBe(0)
+    await measure()
     const after = await figures()
+    expect(after?.knowledgeItems).toBe(1)
     expect(after?.measuredAt).not.toBe(before?.measuredAt)
-    await peer.stop()
+    await measure()
+    expect(await figures()).toEqual(after)
   })
 })
