@@ -13,7 +13,7 @@ import {
   type SpaceRow,
 } from '../spaces/queries.ts'
 import type { EmbeddingSpaces } from '../spaces/spaces.ts'
-import { embeddingText, toVectorText } from '../spaces/vectors.ts'
+import { embeddingText, toHalfvec } from '../spaces/vectors.ts'
 
 /** Chunks embedded at once: enough to fill an embedder's batches, few enough to show progress. */
 const CHUNKS_MAX = 64
@@ -87,11 +87,11 @@ export async function embedChunks(
   const vectors = await embedAcceptable(embedder, texts, within)
   const rows = chunks.flatMap(({ chunkId }, index) => {
     const vector = vectors[index]
-    return vector ? [{ chunkId, vector: toVectorText(vector) }] : []
+    return vector ? [{ chunkId, vector: toHalfvec(vector) }] : []
   })
   let stored = 0
   for (let at = 0; at < rows.length; at += STATEMENT_VECTORS_MAX) {
-    stored += await insertVectors(db, space.id, rows.slice(at, at + STATEMENT_VECTORS_MAX))
+    stored += await insertVectors(db, space, rows.slice(at, at + STATEMENT_VECTORS_MAX))
   }
   return { stored, refused: chunks.filter((_, index) => !vectors[index]).map((chunk) => chunk.chunkId) }
 }
