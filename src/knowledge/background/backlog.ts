@@ -20,6 +20,8 @@ const CHUNKS_MAX = 64
 /** Vectors a statement, so that the embedded engine answers queries in between. */
 const STATEMENT_VECTORS_MAX = 16
 const IDLE_MS = 2_000
+/** Every write wakes it, most of them with nothing for it to do. */
+const REST_MS = 100
 /** Longest time one batch may take an embedder. */
 const BATCH_MS_MAX = 120_000
 
@@ -61,7 +63,7 @@ export function createBacklog({ db, spaces, log, onWrite }: BacklogOptions): Loo
     if (!held) log.debug('another process embeds the backlog')
     return false
   }
-  return createLoop({ name: 'embedding-backlog', idleMs: IDLE_MS, log, step })
+  return createLoop({ name: 'embedding-backlog', idleMs: IDLE_MS, restMs: REST_MS, log, step })
 }
 
 /**
