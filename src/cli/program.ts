@@ -4,6 +4,7 @@ import { type Bind, type CommandFactory, plainCommand } from './command.ts'
 import { addCommand } from './commands/add.ts'
 import { completionCommand } from './commands/completion.ts'
 import { doctorCommand } from './commands/doctor.ts'
+import { documentsCommand } from './commands/documents.ts'
 import { embeddingsCommand } from './commands/embeddings.ts'
 import { exportCommand } from './commands/export.ts'
 import { forgetCommand } from './commands/forget.ts'
@@ -26,6 +27,7 @@ const COMMANDS: readonly CommandFactory[] = [
   showCommand,
   forgetCommand,
   ingestCommand,
+  documentsCommand,
   sourcesCommand,
   exportCommand,
   importCommand,
