@@ -186,7 +186,7 @@ export class Maintenance {
     const active = await findActiveSpace(db)
     // An add that began before the switch may have written vectors of the retired space alone.
     if (active) await markUnembedded(db, active.id)
-    await deleteRetiredSpace(db, retired)
+    await db.transaction((tx) => deleteRetiredSpace(tx, retired))
     return true
   }
 

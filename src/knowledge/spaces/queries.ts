@@ -126,12 +126,12 @@ export async function deleteRetiredVectors(db: Executor, spaceId: number, limit:
   return rows.length
 }
 
-/** Removes a retired space that has no vectors left, with its index. */
-export async function deleteRetiredSpace(db: Executor, spaceId: number): Promise<void> {
-  const rows = await db.query(sql`
+/** Removes a retired space that has no vectors left, with its index. Called inside a transaction: both or neither. */
+export async function deleteRetiredSpace(tx: Executor, spaceId: number): Promise<void> {
+  const rows = await tx.query(sql`
     delete from embedding_spaces s where id = ${spaceId} and status = 'retired'
       and not exists (select from knowledge_vectors v where v.space_id = s.id) returning id`)
-  if (rows.length > 0) await db.query(sql.raw(`drop index if exists knowledge_vectors_space_${spaceId}`))
+  if (rows.length > 0) await tx.query(sql.raw(`drop index if exists knowledge_vectors_space_${spaceId}`))
 }
 
 export interface ChunkToEmbed {
