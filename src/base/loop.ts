@@ -7,6 +7,8 @@ export interface LoopOptions {
   name: string
   /** Pause between steps while there is nothing to do. */
   idleMs: number
+  /** Least pause behind a step that left nothing to do: many wake-ups then cost few steps. Default none. */
+  restMs?: number
   log: Log
   /** One bounded piece of work; true when there is more to do at once. */
   step: (signal: AbortSignal) => Promise<boolean>
@@ -14,25 +16,27 @@ export interface LoopOptions {
 
 export interface Loop {
   start(): void
-  /** Ends the pause, so that the next step runs now. */
+  /** Ends the pause, so that the next step runs now, or at the end of its rest. */
   wake(): void
   /** Resolves when the step in flight has ended. Idempotent. */
   stop(): Promise<void>
 }
 
 /** Work that repeats in the background until it is stopped; a failed step is logged once and tried again, ever later. */
-export function createLoop({ name, idleMs, log, step }: LoopOptions): Loop {
+export function createLoop({ name, idleMs, restMs = 0, log, step }: LoopOptions): Loop {
   const stopping = new AbortController()
   let running: Promise<void> | undefined
-  let wake: () => void = () => undefined
+  let end: () => void = () => undefined
   let woken = false
+  let mayWake = false
 
-  const pause = (ms: number) =>
+  const pause = (ms: number, isRest = false) =>
     new Promise<void>((resolve) => {
-      if (woken || stopping.signal.aborted) return resolve()
+      mayWake = !isRest
+      if ((woken && mayWake) || stopping.signal.aborted) return resolve()
       const timer = setTimeout(resolve, ms)
       timer.unref()
-      wake = () => {
+      end = () => {
         clearTimeout(timer)
         resolve()
       }
@@ -45,7 +49,9 @@ export function createLoop({ name, idleMs, log, step }: LoopOptions): Loop {
       try {
         const more = await step(stopping.signal)
         failures = 0
-        if (!more) await pause(idleMs)
+        if (more) continue
+        if (restMs > 0) await pause(restMs, true)
+        await pause(idleMs)
       } catch (error) {
         if (stopping.signal.aborted) return
         failures += 1
@@ -63,11 +69,11 @@ export function createLoop({ name, idleMs, log, step }: LoopOptions): Loop {
     },
     wake() {
       woken = true
-      wake()
+      if (mayWake) end()
     },
     async stop() {
       stopping.abort()
-      wake()
+      end()
       await running
     },
   }

@@ -126,7 +126,8 @@ async function openStore(
     import('../access/index.ts'),
     import('../base/log.ts'),
   ])
-  const turbo = await createTurbo(config, { log: createLog({ level: verbose ? config.log.level : 'error' }) })
+  const log = createLog({ level: verbose ? config.log.level : 'error' })
+  const turbo = await unlessInterrupted(signal, createTurbo(config, { log }))
   const byName = new Map<OperationName, unknown>(operations.map((operation) => [operation.name, operation]))
   const context = { principal: { id: 'local', scopes: SCOPES } }
 

@@ -6,6 +6,7 @@ import { artifactCommand } from './commands/artifact.ts'
 import { auditCommand } from './commands/audit.ts'
 import { completionCommand } from './commands/completion.ts'
 import { doctorCommand } from './commands/doctor.ts'
+import { documentsCommand } from './commands/documents.ts'
 import { embeddingsCommand } from './commands/embeddings.ts'
 import { exportCommand } from './commands/export.ts'
 import { forgetCommand } from './commands/forget.ts'
@@ -32,6 +33,7 @@ const COMMANDS: readonly CommandFactory[] = [
   showCommand,
   forgetCommand,
   ingestCommand,
+  documentsCommand,
   sourcesCommand,
   exportCommand,
   importCommand,

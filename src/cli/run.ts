@@ -1,6 +1,6 @@
 import { type Command, CommanderError } from 'commander'
 import { type CommandContext, withContext } from './context.ts'
-import { EXIT, exitCodeOf } from './exit.ts'
+import { EXIT, exitCodeOf, Interrupted } from './exit.ts'
 import { asFailure, failureJson, renderFailure } from './failure.ts'
 import { buildProgram } from './program.ts'
 import { Terminal } from './terminal.ts'
@@ -30,6 +30,8 @@ export async function run(argv: readonly string[]): Promise<number> {
     const terminal = new Terminal({ json: argv.includes('--json') })
     const failure = asFailure(error)
     terminal.error(terminal.isJson ? failureJson(failure) : renderFailure(failure, terminal.noteStyle))
+    // A store that was still opening when it was interrupted may end at any instruction, and may take its time to open.
+    if (failure instanceof Interrupted) process.exit(EXIT.interrupted)
     return exitCodeOf(failure)
   }
 }

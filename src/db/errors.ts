@@ -9,6 +9,8 @@ const retryAfterSeconds = 1
  */
 export const sqlstates = {
   connectionLost: ['08', '57P01', '57P02', '57P03', '57P05', '53', '58030'],
+  /** The server says it and hangs up: the end of the connection follows, often in a later packet. */
+  hangUp: ['08', '57P01', '57P02', '57P03', '57P05', '25P03', '25P04'],
   readOnly: ['25006'],
   /** The wait for another transaction ended; the same call again will do. */
   tryAgain: ['40001', '40P01'],

@@ -2,7 +2,7 @@ import type { SQL } from 'drizzle-orm'
 import type pg from 'pg'
 import { assert } from '../base/assert.ts'
 import { TurboError } from '../base/errors.ts'
-import { isStalePlan, toTurboError } from './errors.ts'
+import { failureOf, isStalePlan, isState, sqlstates, toTurboError } from './errors.ts'
 import type { Executor } from './executor.ts'
 import { toRows } from './rows.ts'
 import { compile, type Statement, type StatementNames } from './statement.ts'
@@ -80,6 +80,8 @@ export class Session implements Executor {
     try {
       return await Promise.race([start(), overrun])
     } catch (error) {
+      // Before its end is seen a connection that is closing looks free, and would fail the statement after this one too.
+      if (isState(failureOf(error).sqlstate, sqlstates.hangUp)) this.broken = true
       throw toTurboError(error, this.broken)
     } finally {
       clearTimeout(timer)

@@ -51,15 +51,7 @@ export class HttpServer {
 
   async #start(): Promise<{ url: string }> {
     const { config, hasKeys, fetch, log } = this.#deps
-    if (!isLoopback(config.host) && !(await hasKeys())) {
-      throw new TurboError(
-        'forbidden',
-        `refusing to listen on ${config.host} without API keys: anyone could read and write`,
-        {
-          next: 'Make a key with `agent-turbo keys create`, or bind 127.0.0.1.',
-        },
-      )
-    }
+    await refuseWithoutKeys(config, hasKeys)
     const listener = getRequestListener(fetch, {
       overrideGlobalObjects: false,
       errorHandler: malformedTarget,
@@ -111,6 +103,24 @@ export class HttpServer {
 
 function urlOf({ address, family, port }: AddressInfo): string {
   return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
+}
+
+/** @throws TurboError `forbidden` where nobody could call, or anybody, because there are no API keys */
+async function refuseWithoutKeys({ host, allowedHosts }: HttpConfig, hasKeys: () => Promise<boolean>): Promise<void> {
+  const isOpen = !isLoopback(host)
+  if ((!isOpen && allowedHosts.length === 0) || (await hasKeys())) return
+  if (isOpen) {
+    throw new TurboError('forbidden', `refusing to listen on ${host} without API keys: anyone could read and write`, {
+      next: 'Make a key with `agent-turbo keys create`, or bind 127.0.0.1.',
+    })
+  }
+  throw new TurboError(
+    'forbidden',
+    'refusing to serve AGENT_TURBO_ALLOWED_HOSTS without API keys: no call would pass',
+    {
+      next: 'Make a key with `agent-turbo keys create`, or unset AGENT_TURBO_ALLOWED_HOSTS.',
+    },
+  )
 }
 
 function listenFailure(error: unknown, { host, port }: HttpConfig): TurboError {

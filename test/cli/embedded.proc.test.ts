@@ -128,6 +128,15 @@ describe('interrupted', () => {
     })
     expect(outcome).toMatchObject({ code: 130, stdout: '', stderr: 'interrupted\n' })
   })
+
+  test.each([['serve'], ['list']])('%s ends at once also while its store is being opened', async (command) => {
+    const { server, url } = await silentServer()
+    const env = { DATABASE_URL: url.replace('http://', 'postgres://user@').concat('/db') }
+    const connected = once(server, 'connection')
+    const outcome = await cli([command], { env, onStart: (child) => void connected.then(() => child.kill('SIGINT')) })
+    // Not interrupted, it would end with 5: the database does not answer.
+    expect(outcome).toMatchObject({ code: 130, stdout: '', stderr: 'interrupted\n' })
+  })
 })
 
 describe('serve', () => {

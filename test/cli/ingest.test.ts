@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -30,6 +31,22 @@ async function namesOf(args: string[], gitignore = true): Promise<string[]> {
 }
 
 describe('the files of a folder', () => {
+  test('are told from those of a folder in it that cannot be read', async () => {
+    const folder = join(root, 'deep')
+    mkdirSync(folder)
+    writeFileSync(join(folder, 'a.md'), 'text')
+    expect((await selectFiles([folder], { gitignore: false })).unreadable).toEqual([])
+    // A path longer than the system takes: unlike a folder without permissions, the administrator cannot read it either.
+    const half = Array<string>(10).fill('d'.repeat(250))
+    mkdirSync(join(folder, ...half), { recursive: true })
+    mkdirSync(join(root, 'half', ...half), { recursive: true })
+    renameSync(join(root, 'half'), join(folder, ...half, 'half'))
+    const { files, unreadable } = await selectFiles([folder], { gitignore: false })
+    execFileSync('rm', ['-rf', folder])
+    expect(files.map(({ name }) => name)).toEqual(['a.md'])
+    expect(unreadable).toEqual([expect.stringMatching(/^(d+\/)+half\/[d/]+$/)])
+  })
+
   test('are those that a person would mean, by their path inside it', async () => {
     expect(await namesOf([repository])).toEqual([
       'README.md',

@@ -8,7 +8,7 @@ import { renderCheck } from '../../src/cli/render/doctor.ts'
 import { degradedText, renderAnswer } from '../../src/cli/render/hits.ts'
 import { renderIngest } from '../../src/cli/render/ingest.ts'
 import { renderItem, renderList } from '../../src/cli/render/items.ts'
-import { renderKeys, renderStats } from '../../src/cli/render/store.ts'
+import { renderDocuments, renderKeys, renderStats } from '../../src/cli/render/store.ts'
 import { bytes, duration, firstLine, plural, printable, truncate } from '../../src/cli/render/text.ts'
 import type { OutputOf } from '../../src/client/index.ts'
 
@@ -166,6 +166,24 @@ describe('answers', () => {
 })
 
 describe('the store', () => {
+  test('documents have a line each, which says where the item was erased', () => {
+    const document = { project: null, source: 'docs', title: 'A', mediaType: 'text/markdown', chunks: 3 }
+    const updatedAt = '2026-11-20T13:55:56.123400Z'
+    const lines = renderDocuments(
+      {
+        documents: [
+          { ...document, path: 'a.md', itemId: 7, updatedAt },
+          { ...document, path: 'b.md', itemId: null, updatedAt },
+        ],
+        nextCursor: 'abc',
+      },
+      plain,
+    ).split('\n')
+    expect(lines[1]).toMatch(/^7 +2026-11-20 13:55 +docs +a\.md +3$/)
+    expect(lines[2]).toMatch(/^erased .* b\.md +3$/)
+    expect(lines[3]).toContain('--cursor abc')
+  })
+
   test('figures are grouped and have units', () => {
     const space = { id: 1, model: 'm', dimensions: 512, vectors: 12_000, unindexed: 3 }
     const shown = renderStats(

@@ -116,6 +116,8 @@ describe('documents', () => {
     expect(results).toEqual([])
     const { sources } = (await succeed(['sources', '--project', 'boat', '--json'])).json()
     expect(sources).toMatchObject([{ source: path, documents: 1 }])
+    const { documents } = (await succeed(['documents', '--project', 'boat', '--json'])).json()
+    expect(documents).toMatchObject([{ source: path, item_id: expect.any(Number) }])
   })
 
   test('stay when only some of a source are named, or when asked', async () => {

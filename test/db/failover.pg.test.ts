@@ -1,5 +1,3 @@
-import { once } from 'node:events'
-import net from 'node:net'
 import { sql } from 'drizzle-orm'
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -8,6 +6,7 @@ import { startPrivateServer, type TestServer } from '../../scripts/test-postgres
 import { type DatabaseConfig, openDatabase } from '../../src/db/index.ts'
 import { testDatabase } from '../harness/database.ts'
 import { withClient } from '../harness/templates.ts'
+import { startProxy } from './proxy.ts'
 import { recovered } from './recovery.ts'
 
 /** Facts that the store told its log, in order. */
@@ -38,43 +37,6 @@ async function readOnlyNow(client: pg.Client): Promise<string> {
     "select current_setting('default_transaction_read_only') as state",
   )
   return rows[0]?.state ?? ''
-}
-
-interface Proxy {
-  port: number
-  /** Passes nothing on any more but keeps connections open, as a host does whose network is cut. */
-  fallSilent(): void
-  stop(): void
-}
-
-/** Passes connections on to a server on loopback. */
-async function startProxy(serverPort: number, port = 0): Promise<Proxy> {
-  const sockets = new Set<net.Socket>()
-  let isSilent = false
-  const listener = net.createServer((client) => {
-    const server = net.connect(serverPort, '127.0.0.1')
-    for (const [from, to] of [
-      [client, server],
-      [server, client],
-    ] as const) {
-      sockets.add(from)
-      from.on('data', (bytes) => isSilent || to.write(bytes))
-      from.on('error', () => to.destroy())
-      from.on('close', () => to.destroy())
-    }
-  })
-  listener.listen(port, '127.0.0.1')
-  await once(listener, 'listening')
-  return {
-    port: (listener.address() as net.AddressInfo).port,
-    fallSilent: () => {
-      isSilent = true
-    },
-    stop: () => {
-      listener.close()
-      for (const socket of sockets) socket.destroy()
-    },
-  }
 }
 
 describe('a host that falls silent', () => {

@@ -2,9 +2,10 @@ import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { startPrivateServer, type TestServer } from '../../scripts/test-postgres.ts'
 import { isTurboError } from '../../src/base/errors.ts'
-import { openDatabase, type Store } from '../../src/db/index.ts'
+import { openDatabase } from '../../src/db/index.ts'
 import { testDatabase } from '../harness/database.ts'
 import { withClient } from '../harness/templates.ts'
+import { startProxy } from './proxy.ts'
 import { recovered } from './recovery.ts'
 
 describe('a server that is restarted under load', () => {
@@ -87,7 +88,7 @@ describe('a server that is restarted under load', () => {
 })
 
 describe('a connection that is terminated', () => {
-  let world: { db: Store; drop(): Promise<void> }
+  let world: Awaited<ReturnType<typeof testDatabase>>
   beforeAll(async () => {
     world = await testDatabase({ poolMax: 2 })
   })
@@ -108,6 +109,18 @@ describe('a connection that is terminated', () => {
     })
     await sleeping
     expect(await db.query(sql`select 1 as one`)).toEqual([{ one: 1 }])
+  })
+
+  it('is not used again, also where its end comes late', async () => {
+    const server = new URL(world.config.url ?? '')
+    const proxy = await startProxy(Number(server.port))
+    const db = await openDatabase({ url: server.href.replace(server.host, `127.0.0.1:${proxy.port}`), poolMin: 0 })
+    proxy.hideHangUps()
+    const [row] = await db.query<{ pid: number }>(sql`select pg_backend_pid() as pid`)
+    await expect(db.query(sql`select pg_terminate_backend(${row?.pid})`)).rejects.toMatchObject({ code: 'unavailable' })
+    expect(await db.query(sql`select 1 as one`)).toEqual([{ one: 1 }])
+    await db.stop()
+    proxy.stop()
   })
 
   it('in the middle of a transaction rolls it back', async () => {

@@ -52,6 +52,18 @@ describe('start and stop', () => {
     expect((await fetch(url.replace('0.0.0.0', '127.0.0.1').concat('/v1/stats'))).status).toBe(401)
   })
 
+  test('names of a proxy are refused without keys, as no call would pass, and taken with one', async () => {
+    await expect(serve({ allowedHosts: ['memory.example'] })).rejects.toMatchObject({
+      code: 'forbidden',
+      next: expect.stringContaining('keys create'),
+    })
+    const http = testHttp({ allowedHosts: ['memory.example'] })
+    running.push(http)
+    await http.turbo.access.createKey({ name: 'x', scopes: ['read'] })
+    const { url } = await http.start()
+    expect((await fetch(`${url}/v1/stats`)).status).toBe(401)
+  })
+
   test('a port in use is said to be, with what to do', async () => {
     const { port } = await serve()
     await expect(serve({ port })).rejects.toMatchObject({

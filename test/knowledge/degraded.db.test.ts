@@ -207,3 +207,22 @@ describe('a server that is set to another model', () => {
     await fresh.drop()
   })
 })
+
+describe('an embedder that is lost in the middle of a batch', () => {
+  it('leaves to the backlog only what it had not finished', async () => {
+    const fake = fakeEmbedder()
+    const asked: number[] = []
+    const embed: typeof fake.embed = async (texts, kind, signal) => {
+      asked.push(texts.length)
+      if (asked.length === 2) fake.down()
+      return fake.embed(texts, kind, signal)
+    }
+    const process = await world.peer({ embedder: { ...fake, embed }, start: false })
+    const items = Array.from({ length: 70 }, (_, at) => ({ content: `Lost in the middle ${at}.` }))
+    const { results } = await process.knowledge.addBatch({ items, atomic: false })
+    expect(asked).toEqual([32, expect.any(Number)])
+    const states = results.map((result) => (result.status === 'created' ? result.embedding : result.status))
+    expect(states).toEqual([...Array(32).fill('ready'), ...Array(38).fill('pending')])
+    await process.stop()
+  })
+})

@@ -56,6 +56,22 @@ describe('ingest', () => {
     expect(await world.knowledge.get(stored?.id ?? 0)).toMatchObject({ embedding: 'ready', project: 'docs' })
   })
 
+  it('leaves erased what was erased, until the document changes', async () => {
+    const [kept, gone] = await ingest('erased', [page('a.md', 'Kept words.'), page('b.md', 'Erased words.')])
+    await world.knowledge.erase(gone?.id ?? 0)
+    expect(await ingest('erased', [page('a.md', 'Kept words.'), page('b.md', 'Erased words.')])).toEqual([
+      { path: 'a.md', status: 'unchanged', id: kept?.id, chunks: 1 },
+      { path: 'b.md', status: 'unchanged', id: null, chunks: 1 },
+    ])
+    expect(await idsOf(world.knowledge, { query: 'erased words', mode: 'text', project: 'docs' })).toEqual([kept?.id])
+    const [again] = await ingest('erased', [page('b.md', 'Erased words, written anew.')])
+    expect(again).toMatchObject({ status: 'updated', id: expect.any(Number) })
+    // Vanished is not erased: what comes back is found again.
+    await world.knowledge.expireVanished({ source: 'erased', project: 'docs', keep: [] })
+    const [back] = await ingest('erased', [page('a.md', 'Kept words.')])
+    expect(back?.id).toBeGreaterThan(again?.id ?? Number.POSITIVE_INFINITY)
+  })
+
   it('skips what has not changed and supersedes what has', async () => {
     const first = await ingest('changing', [page('a.md', 'Alpha pages.'), page('b.md', 'Beta pages.')])
     const second = await ingest('changing', [page('a.md', 'Alpha pages.'), page('b.md', 'Beta pages, second edition.')])

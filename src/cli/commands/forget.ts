@@ -9,6 +9,7 @@ export const forgetCommand: CommandFactory = (bind) =>
   ])
     .argument('<ids...>', 'the ids of the items', ids)
     .option('--keep-history', 'only expire them: no longer found, still shown by id')
+    .addHelpText('after', '\nA document that is forgotten stays so when it is ingested again, until it changes.')
     .action(
       bind(async ({ backend, terminal }, itemIds: number[], { keepHistory = false }: { keepHistory?: boolean }) => {
         const store = await backend()

@@ -9,7 +9,7 @@ import { type IngestCounts, ingestFiles } from '../ingest/ingest.ts'
 import { several } from '../options.ts'
 import { createProgress } from '../progress.ts'
 import { type IngestReport, renderIngest } from '../render/ingest.ts'
-import { grouped } from '../render/text.ts'
+import { grouped, plural } from '../render/text.ts'
 
 /** The operation's bound on the paths that still exist. */
 const KEEP_PATHS_MAX = 100_000
@@ -53,7 +53,7 @@ export const ingestCommand: CommandFactory = (bind) =>
         }
         const { selectFiles } = await import('../ingest/files.ts')
         const selection = await selectFiles(paths, options)
-        if (selection.files.length === 0) {
+        if (selection.files.length === 0 && selection.unreadable.length === 0) {
           throw new TurboError('not_found', 'there is no file to ingest', {
             next: 'Check the paths; --no-gitignore also takes what .gitignore leaves out.',
           })
@@ -73,6 +73,8 @@ async function ingest(
   const source = options.source ?? selection.defaultSource
   const backend = await context.backend()
   const counts = await store(context, backend, selection, { ...options, source })
+  counts.failed += selection.unreadable.length
+  counts.failures.push(...selection.unreadable.map((path) => ({ path, detail: 'the folder cannot be read' })))
   const isPruned = !options.keepMissing && (options.prune || selection.isWholeFolder)
   const expired = isPruned ? await expireMissing(context, backend, selection, source, options.project) : 0
   const end = options.wait ? await waitForVectors(backend, terminal, signal) : null
@@ -106,10 +108,14 @@ async function store(
 async function expireMissing(
   { terminal }: CommandContext,
   backend: Backend,
-  { files }: Selection,
+  { files, unreadable }: Selection,
   source: string,
   project: string | undefined,
 ): Promise<number> {
+  if (unreadable.length > 0) {
+    terminal.note(`vanished files were not looked for: ${plural(unreadable.length, 'folder')} could not be read`)
+    return 0
+  }
   if (files.length > KEEP_PATHS_MAX) {
     terminal.note(`vanished files were not looked for: the source has more than ${grouped(KEEP_PATHS_MAX)} files`)
     return 0

@@ -6,7 +6,7 @@ import type { Turbo } from '../../turbo.ts'
 import { embeddedPlace, openingNote } from '../backend.ts'
 import { type CommandFactory, command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
-import { Interrupted } from '../exit.ts'
+import { Interrupted, unlessInterrupted } from '../exit.ts'
 import { wholeNumber } from '../options.ts'
 import { resolveConfig } from '../settings.ts'
 
@@ -45,13 +45,13 @@ async function serve(context: CommandContext, { host, port }: ServeOptions): Pro
   const note = config.database.url === undefined ? openingNote(embeddedPlace(config.database.dataDir)) : null
   if (note !== null) terminal.note(note)
 
-  const [{ createTurbo }, { createHttpServer }, { createLog }] = await Promise.all([
-    import('../../turbo.ts'),
-    import('../../http/index.ts'),
-    import('../../base/log.ts'),
-  ])
+  const [{ createTurbo }, { createLog }] = await Promise.all([import('../../turbo.ts'), import('../../base/log.ts')])
   const log = createLog({ level: config.log.level, stream: await logStream() })
-  const turbo = await createTurbo(config, { log })
+  // The embedded store opens in its own thread; what answers over HTTP is loaded meanwhile.
+  const [turbo, { createHttpServer }] = await Promise.all([
+    unlessInterrupted(signal, createTurbo(config, { log })),
+    import('../../http/index.ts'),
+  ])
   const http = createHttpServer({ turbo, config: config.http, log })
   try {
     await turbo.start()

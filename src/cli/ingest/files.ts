@@ -1,3 +1,4 @@
+import { type Dirent, readdir } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
 import { glob, isDynamicPattern } from 'tinyglobby'
@@ -42,6 +43,8 @@ export interface Selection {
   files: SourceFile[]
   /** True when one whole folder was named: a file that is not in it has vanished. */
   isWholeFolder: boolean
+  /** Folders that could not be read: what is in them is unknown. */
+  unreadable: string[]
   /** Files left out, by reason. */
   skipped: { binary: number; empty: number; tooLarge: number }
 }
@@ -70,8 +73,9 @@ export async function selectFiles(args: readonly string[], { gitignore }: Select
     else if (bytes > FILE_BYTES_MAX) skipped.tooLarge++
     else files.push({ path, name: slashed(relative(root, path)), bytes })
   }
-  const defaultSource = slashed(root)
-  return { root, defaultSource, files, isWholeFolder: found.length === 1 && found[0]?.kind === 'folder', skipped }
+  const isWholeFolder = found.length === 1 && found[0]?.kind === 'folder'
+  const unreadable = found.flatMap((one) => one.unreadable).map((path) => slashed(relative(root, path)) || '.')
+  return { root, defaultSource: slashed(root), files, isWholeFolder, unreadable, skipped }
 }
 
 interface Expanded {
@@ -79,28 +83,50 @@ interface Expanded {
   /** The folder that the argument's paths are below. */
   folder: string
   paths: string[]
+  unreadable: string[]
 }
 
 async function expand(arg: string, ignored: GitIgnore | null): Promise<Expanded> {
   const path = resolve(arg)
   const found = await stat(path).catch(() => null)
-  if (found?.isFile()) return { kind: 'file', folder: dirname(path), paths: [path] }
-  if (found?.isDirectory()) return { kind: 'folder', folder: path, paths: await filesBelow(path, '**/*', ignored) }
+  if (found?.isFile()) return { kind: 'file', folder: dirname(path), paths: [path], unreadable: [] }
+  if (found?.isDirectory()) return { kind: 'folder', folder: path, ...(await filesBelow(path, '**/*', ignored)) }
   if (!isDynamicPattern(arg)) {
     throw new TurboError('not_found', `there is no file or folder ${arg}`, {
       next: 'Check the path; quote a pattern such as "docs/**/*.md".',
     })
   }
   const { folder, pattern } = splitPattern(arg)
-  return { kind: 'pattern', folder, paths: await filesBelow(folder, pattern, ignored) }
+  return { kind: 'pattern', folder, ...(await filesBelow(folder, pattern, ignored)) }
 }
 
-async function filesBelow(folder: string, pattern: string, ignored: GitIgnore | null): Promise<string[]> {
-  const names = await glob(pattern, { cwd: folder, ignore: SKIPPED_FOLDERS, followSymbolicLinks: false })
+async function filesBelow(
+  folder: string,
+  pattern: string,
+  ignored: GitIgnore | null,
+): Promise<Pick<Expanded, 'paths' | 'unreadable'>> {
+  const unreadable: string[] = []
+  const names = await glob(pattern, {
+    cwd: folder,
+    ignore: SKIPPED_FOLDERS,
+    followSymbolicLinks: false,
+    fs: { readdir: readdirTelling((path) => unreadable.push(path)) as typeof readdir },
+  })
   const paths = names.map((name) => join(folder, name))
-  if (ignored === null) return paths
+  if (ignored === null) return { paths, unreadable }
   const verdicts = await Promise.all(paths.map((path) => ignored.ignores(path)))
-  return paths.filter((_, index) => !verdicts[index])
+  return { paths: paths.filter((_, index) => !verdicts[index]), unreadable }
+}
+
+type Listed = (error: NodeJS.ErrnoException | null, entries: Dirent[]) => void
+
+/** `readdir` that tells of folders it cannot read, over which a walk passes in silence. One that is gone has vanished. */
+function readdirTelling(tell: (path: string) => void) {
+  return (path: string, options: { withFileTypes: true }, done: Listed): void =>
+    readdir(path, options, (error, entries) => {
+      if (error !== null && error.code !== 'ENOENT') tell(path)
+      done(error, entries)
+    })
 }
 
 /** The part of a pattern before its first wildcard, and the rest. */

@@ -52,6 +52,16 @@ export function renderEmbeddings({ spaces, backlog, reembedding }: OutputOf<'get
   return lines.join('\n')
 }
 
+/** A page of documents, one a line. */
+export function renderDocuments({ documents, nextCursor }: OutputOf<'listDocuments'>, view: View): string {
+  if (documents.length === 0) return 'no documents that match; `agent-turbo ingest <folder>` reads some'
+  const rows = documents.map(({ itemId, updatedAt, source, project, path, chunks }) => {
+    return [itemId ?? 'erased', minute(updatedAt), source, project ?? '', path, chunks]
+  })
+  const lines = table(['item', 'changed (UTC)', 'source', 'project', 'path', 'chunks'], rows, view)
+  return nextCursor === null ? lines : `${lines}\n${view.style.dim(`more with --cursor ${nextCursor}`)}`
+}
+
 /** Collections of documents. */
 export function renderSources({ sources }: OutputOf<'listDocumentationSources'>, view: View): string {
   if (sources.length === 0) return 'no documents yet; `agent-turbo ingest <folder>` reads some'

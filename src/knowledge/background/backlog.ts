@@ -13,13 +13,15 @@ import {
   type SpaceRow,
 } from '../spaces/queries.ts'
 import type { EmbeddingSpaces } from '../spaces/spaces.ts'
-import { embeddingText, toVectorText } from '../spaces/vectors.ts'
+import { embeddingText, toHalfvec } from '../spaces/vectors.ts'
 
 /** Chunks embedded at once: enough to fill an embedder's batches, few enough to show progress. */
 const CHUNKS_MAX = 64
 /** Vectors a statement, so that the embedded engine answers queries in between. */
 const STATEMENT_VECTORS_MAX = 16
 const IDLE_MS = 2_000
+/** Every write wakes it, most of them with nothing for it to do. */
+const REST_MS = 100
 /** Longest time one batch may take an embedder. */
 const BATCH_MS_MAX = 120_000
 
@@ -61,7 +63,7 @@ export function createBacklog({ db, spaces, log, onWrite }: BacklogOptions): Loo
     if (!held) log.debug('another process embeds the backlog')
     return false
   }
-  return createLoop({ name: 'embedding-backlog', idleMs: IDLE_MS, log, step })
+  return createLoop({ name: 'embedding-backlog', idleMs: IDLE_MS, restMs: REST_MS, log, step })
 }
 
 /**
@@ -87,11 +89,11 @@ export async function embedChunks(
   const vectors = await embedAcceptable(embedder, texts, within)
   const rows = chunks.flatMap(({ chunkId }, index) => {
     const vector = vectors[index]
-    return vector ? [{ chunkId, vector: toVectorText(vector) }] : []
+    return vector ? [{ chunkId, vector: toHalfvec(vector) }] : []
   })
   let stored = 0
   for (let at = 0; at < rows.length; at += STATEMENT_VECTORS_MAX) {
-    stored += await insertVectors(db, space.id, rows.slice(at, at + STATEMENT_VECTORS_MAX))
+    stored += await insertVectors(db, space, rows.slice(at, at + STATEMENT_VECTORS_MAX))
   }
   return { stored, refused: chunks.filter((_, index) => !vectors[index]).map((chunk) => chunk.chunkId) }
 }

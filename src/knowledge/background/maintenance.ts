@@ -42,6 +42,8 @@ const SETTLE_MS_MIN = 2_000
 const DRIFT_CHECK_MS = 600_000
 const INDEX_IDLE_MS = 500
 const HOUSEKEEPING_MS = 5_000
+/** Every write wakes the loops, and a step that finds little to do costs as much as an add. */
+const REST_MS = 100
 /** Counted and existing items may differ by this share before everything is counted anew. */
 const LEXICON_DRIFT_MAX = 0.1
 /** Distinct items whose accesses are collected between two writes. */
@@ -73,8 +75,20 @@ export class Maintenance {
     this.#options = options
     const { log } = options
     this.#loops = {
-      lexicon: createLoop({ name: 'lexicon', idleMs: LEXICON_IDLE_MS, log, step: () => this.countLexicon() }),
-      index: createLoop({ name: 'vector-index', idleMs: INDEX_IDLE_MS, log, step: () => this.indexVectors() }),
+      lexicon: createLoop({
+        name: 'lexicon',
+        idleMs: LEXICON_IDLE_MS,
+        restMs: REST_MS,
+        log,
+        step: () => this.countLexicon(),
+      }),
+      index: createLoop({
+        name: 'vector-index',
+        idleMs: INDEX_IDLE_MS,
+        restMs: REST_MS,
+        log,
+        step: () => this.indexVectors(),
+      }),
       housekeeping: createLoop({
         name: 'housekeeping',
         idleMs: HOUSEKEEPING_MS,
@@ -172,7 +186,7 @@ export class Maintenance {
     const active = await findActiveSpace(db)
     // An add that began before the switch may have written vectors of the retired space alone.
     if (active) await markUnembedded(db, active.id)
-    await deleteRetiredSpace(db, retired)
+    await db.transaction((tx) => deleteRetiredSpace(tx, retired))
     return true
   }
 

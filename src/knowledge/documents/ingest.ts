@@ -12,9 +12,9 @@ const DEFAULT_SOURCE = 'documents'
 
 /**
  * Reads documents and stores each as one item: unchanged ones are skipped, changed ones supersede what they were; tags
- * and scope are those given last. Each
- * document is one transaction, so that a killed ingest goes on where it ended. Vectors are left to the backlog; the
- * words are found at once.
+ * and scope are those given last. What somebody erased or ended stays so until the document changes. Each document is
+ * one transaction, so that a killed ingest goes on where it ended. Vectors are left to the backlog; the words are found
+ * at once.
  */
 export async function ingest(context: AddContext, input: IngestInput): Promise<{ documents: IngestedDocument[] }> {
   const { documents, source = DEFAULT_SOURCE, project = null } = input
@@ -29,10 +29,11 @@ export async function ingest(context: AddContext, input: IngestInput): Promise<{
       const before = known.get(path)
       const contentHash = hashOf(document)
       if (before?.contentHash === contentHash) {
-        const changes = changesOf(before, input)
-        const changed = changes !== null && (await updateItem(context.db, before.itemId, changes, null))
-        results.push({ path, status: changed ? 'updated' : 'unchanged', id: before.itemId, chunks: before.chunks })
-        known.set(path, { ...before, ...changes })
+        const { item, chunks } = before
+        const changes = item && changesOf(item, input)
+        const changed = item !== null && changes !== null && (await updateItem(context.db, item.id, changes, null))
+        results.push({ path, status: changed ? 'updated' : 'unchanged', id: item?.id ?? null, chunks })
+        known.set(path, { ...before, item: item && { ...item, ...changes } })
         continue
       }
       const { title, ...result } = await ingestOne(context, input, document, contentHash, before)
@@ -40,7 +41,7 @@ export async function ingest(context: AddContext, input: IngestInput): Promise<{
       // The same path may come again in this call.
       if (result.id !== null) {
         const { tags = [], scope = 'global' } = input
-        known.set(path, { contentHash, itemId: result.id, chunks: result.chunks, title, tags, scope })
+        known.set(path, { contentHash, chunks: result.chunks, item: { id: result.id, title, tags, scope } })
       }
     }
   } finally {
@@ -51,6 +52,7 @@ export async function ingest(context: AddContext, input: IngestInput): Promise<{
 
 /** What a document was when it was last read. */
 type KnownDocument = Omit<DocumentRow, 'id' | 'path'>
+type KnownItem = NonNullable<DocumentRow['item']>
 
 async function ingestOne(
   context: AddContext,
@@ -98,7 +100,7 @@ async function ingestOne(
       const [inserted] = await insertItems(tx, [record], null)
       const [current] = inserted ? [inserted] : await findCurrent(tx, [{ position: 0, record }])
       if (!current) return null
-      if (!inserted && known?.itemId === current.id) await retell(tx, known, input, title, lexical)
+      if (!inserted && known?.item?.id === current.id) await retell(tx, known.item, input, title, lexical)
       await supersedeEarlier(tx, documentId, current.id)
       return current.id
     })
@@ -113,21 +115,21 @@ async function ingestOne(
 /** Other bytes, the same text: the item stays, what is said about it may be another. */
 async function retell(
   tx: Executor,
-  known: KnownDocument,
+  known: KnownItem,
   input: IngestInput,
   title: string,
   lexical: ReturnType<typeof lexicalOf>,
 ): Promise<void> {
   const retitled = known.title !== title
   const changes: PatchInput = { ...changesOf(known, input), ...(retitled ? { title } : {}) }
-  if (Object.keys(changes).length > 0) await updateItem(tx, known.itemId, changes, retitled ? lexical : null)
+  if (Object.keys(changes).length > 0) await updateItem(tx, known.id, changes, retitled ? lexical : null)
 }
 
 /** The tags and scope that are given and differ from the item's; null where none do. */
 function changesOf(
-  { tags, scope }: KnownDocument,
+  { tags, scope }: KnownItem,
   { tags: newTags = tags, scope: newScope = scope }: IngestInput,
-): (PatchInput & Partial<Pick<KnownDocument, 'tags' | 'scope'>>) | null {
+): (PatchInput & Partial<Pick<KnownItem, 'tags' | 'scope'>>) | null {
   const retagged = JSON.stringify(tags) !== JSON.stringify(newTags)
   const moved = scope !== newScope
   if (!retagged && !moved) return null

@@ -12,26 +12,33 @@ export interface DocumentRow {
   id: number
   path: string
   contentHash: string
-  itemId: number
   chunks: number
-  /** Of its item. */
-  title: string | null
-  tags: string[]
-  scope: string
+  /** Null where somebody erased or ended it. */
+  item: { id: number; title: string | null; tags: string[]; scope: string } | null
 }
 
-/** Documents of a source that are current, by path. */
-export function findDocuments(
+/** Documents of a source that are current, by path, with their current items. */
+export async function findDocuments(
   db: Executor,
   project: string | null,
   source: string,
   paths: string[],
 ): Promise<DocumentRow[]> {
-  return db.query<DocumentRow>(sql`
+  const rows = await db.query<FoundRow>(sql`
     select d.id, d.path, d.content_hash, d.chunks, k.id as item_id, k.title, k.tags, k.scope
-    from documents d join agent_knowledge k on k.document_id = d.id and k.valid_to is null
+    from documents d left join agent_knowledge k on k.document_id = d.id and k.valid_to is null
     where coalesce(d.project, '') = coalesce(${project}::text, '') and d.source = ${source}
       and d.path = any(${sql.param(paths)}::text[]) and d.expired_at is null`)
+  return rows.map(({ itemId, title, tags, scope, ...row }) => {
+    return { ...row, item: itemId === null ? null : { id: itemId, title, tags, scope } }
+  })
+}
+
+type FoundRow = Omit<DocumentRow, 'item'> & {
+  itemId: number | null
+  title: string | null
+  tags: string[]
+  scope: string
 }
 
 /** Writes a document's row and returns its id; it counts as current again. */

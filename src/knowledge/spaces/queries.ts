@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { Executor } from '../../db/executor.ts'
 import type { EmbeddingSpaceIdentity } from '../embedders/port.ts'
+import { toHalfvecArray } from './vectors.ts'
 
 export interface SpaceRow {
   id: number
@@ -11,6 +12,8 @@ export interface SpaceRow {
   embedder: EmbedderDescription | null
   /** Longest passage its vectors stand for, in the chunker's tokens. */
   chunkTokens: number
+  /** The oid of `halfvec` in this database: see `toHalfvecArray`. */
+  vectorType: number
 }
 
 /** How a server that is configured for no embedder in particular makes a space's vectors. */
@@ -20,7 +23,9 @@ export interface EmbedderDescription {
   model?: string
 }
 
-const COLUMNS = sql.raw('id, model, dimensions, prefix_scheme, status, embedder, chunk_tokens')
+const COLUMNS = sql.raw(
+  `id, model, dimensions, prefix_scheme, status, embedder, chunk_tokens, 'halfvec'::regtype::oid as vector_type`,
+)
 
 export async function findActiveSpace(db: Executor): Promise<SpaceRow | undefined> {
   const rows = await db.query<SpaceRow>(sql`select ${COLUMNS} from embedding_spaces where status = 'active'`)
@@ -121,12 +126,12 @@ export async function deleteRetiredVectors(db: Executor, spaceId: number, limit:
   return rows.length
 }
 
-/** Removes a retired space that has no vectors left, with its index. */
-export async function deleteRetiredSpace(db: Executor, spaceId: number): Promise<void> {
-  const rows = await db.query(sql`
+/** Removes a retired space that has no vectors left, with its index. Called inside a transaction: both or neither. */
+export async function deleteRetiredSpace(tx: Executor, spaceId: number): Promise<void> {
+  const rows = await tx.query(sql`
     delete from embedding_spaces s where id = ${spaceId} and status = 'retired'
       and not exists (select from knowledge_vectors v where v.space_id = s.id) returning id`)
-  if (rows.length > 0) await db.query(sql.raw(`drop index if exists knowledge_vectors_space_${spaceId}`))
+  if (rows.length > 0) await tx.query(sql.raw(`drop index if exists knowledge_vectors_space_${spaceId}`))
 }
 
 export interface ChunkToEmbed {
@@ -179,14 +184,16 @@ export function contentsOf(db: Executor, itemIds: number[]): Promise<{ id: numbe
 /** Stores vectors of chunks that still exist, leaving out those erased or embedded meanwhile; the number stored. */
 export async function insertVectors(
   db: Executor,
-  spaceId: number,
-  vectors: { chunkId: number; vector: string }[],
+  space: SpaceRow,
+  vectors: { chunkId: number; vector: Buffer }[],
 ): Promise<number> {
+  const chunkIds = vectors.map(({ chunkId }) => chunkId)
+  const binaries = vectors.map(({ vector }) => vector)
+  const embeddings = toHalfvecArray(binaries, space.vectorType)
   const rows = await db.query(sql`
     insert into knowledge_vectors (chunk_id, space_id, item_id, embedding)
-    select c.id, ${spaceId}::int, c.item_id, v.vector::halfvec
-    from unnest(${sql.param(vectors.map((v) => v.chunkId))}::bigint[], ${sql.param(vectors.map((v) => v.vector))}::text[])
-      as v(chunk_id, vector)
+    select c.id, ${space.id}::int, c.item_id, v.embedding
+    from unnest(${sql.param(chunkIds)}::bigint[], ${embeddings}::halfvec[]) as v(chunk_id, embedding)
     join knowledge_chunks c on c.id = v.chunk_id
     on conflict do nothing
     returning chunk_id`)

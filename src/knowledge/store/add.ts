@@ -3,8 +3,9 @@ import { invalid, isTurboError, TurboError } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import type { Database, Executor } from '../../db/executor.ts'
 import type { Reader } from '../reading/reader.ts'
+import type { SpaceRow } from '../spaces/queries.ts'
 import type { EmbeddingSpaces } from '../spaces/spaces.ts'
-import { embeddingText, toVectorText } from '../spaces/vectors.ts'
+import { embeddingText, toHalfvec } from '../spaces/vectors.ts'
 import { contentHash } from '../text/normalize.ts'
 import { lexicalOf } from '../text-index.ts'
 import type { AddInput, AddResult, BatchFailure, BatchResult } from '../types.ts'
@@ -41,11 +42,11 @@ export interface AddContext {
 }
 
 export async function add(context: AddContext, input: AddInput): Promise<AddResult> {
-  const { records, spaceId } = await embedRecords(context, [await toRecord(context, input)])
+  const { records, space } = await embedRecords(context, [await toRecord(context, input)])
   const { db } = context
   const [result] = input.supersedes
-    ? await db.transaction((tx) => storeRecords(tx, records, spaceId, [input]))
-    : await storeRecords(db, records, spaceId, [input])
+    ? await db.transaction((tx) => storeRecords(tx, records, space, [input]))
+    : await storeRecords(db, records, space, [input])
   context.onWrite()
   return result as AddResult
 }
@@ -60,7 +61,7 @@ export async function addBatch(
     unembedded.push(...(await Promise.all(items.slice(at, at + TURN_ITEMS).map((item) => toRecord(context, item)))))
     await setImmediate()
   }
-  const { records, spaceId } = await embedRecords(context, unembedded)
+  const { records, space } = await embedRecords(context, unembedded)
   const { db } = context
   const size = STATEMENT_ITEMS_MAX[db.engine][atomic ? 'atomic' : 'each']
   const results: (AddResult | BatchFailure)[] = []
@@ -68,12 +69,12 @@ export async function addBatch(
     if (atomic) {
       await db.transaction(async (tx) => {
         for (let at = 0; at < items.length; at += size) {
-          results.push(...(await storeRecords(tx, records.slice(at, at + size), spaceId, items.slice(at, at + size))))
+          results.push(...(await storeRecords(tx, records.slice(at, at + size), space, items.slice(at, at + size))))
         }
       })
     } else {
       for (let at = 0; at < items.length; at += size) {
-        results.push(...(await storeEach(db, records.slice(at, at + size), spaceId, items.slice(at, at + size))))
+        results.push(...(await storeEach(db, records.slice(at, at + size), space, items.slice(at, at + size))))
       }
     }
   } finally {
@@ -87,13 +88,13 @@ export async function addBatch(
 async function storeEach(
   db: Database,
   records: ItemRecord[],
-  spaceId: number | null,
+  space: SpaceRow | null,
   inputs: AddInput[],
 ): Promise<(AddResult | BatchFailure)[]> {
   const store = (some: ItemRecord[], theirs: AddInput[]) =>
     theirs.some((input) => input.supersedes)
-      ? db.transaction((tx) => storeRecords(tx, some, spaceId, theirs))
-      : storeRecords(db, some, spaceId, theirs)
+      ? db.transaction((tx) => storeRecords(tx, some, space, theirs))
+      : storeRecords(db, some, space, theirs)
   try {
     return await store(records, inputs)
   } catch (error) {
@@ -102,7 +103,7 @@ async function storeEach(
   }
   const results: (AddResult | BatchFailure)[] = []
   for (const [index, record] of records.entries()) {
-    results.push(...(await storeEach(db, [record], spaceId, [inputs[index] as AddInput])))
+    results.push(...(await storeEach(db, [record], space, [inputs[index] as AddInput])))
   }
   return results
 }
@@ -111,7 +112,7 @@ async function storeEach(
 async function storeRecords(
   db: Executor,
   records: ItemRecord[],
-  spaceId: number | null,
+  space: SpaceRow | null,
   inputs: AddInput[],
 ): Promise<AddResult[]> {
   const results: AddResult[] = new Array(records.length)
@@ -122,7 +123,7 @@ async function storeRecords(
     const inserted = await insertItems(
       db,
       open.map((index) => records[index] as ItemRecord),
-      spaceId,
+      space,
     )
     for (const row of inserted) results[open[row.position] as number] = created(row, records, open)
     open = open.filter((index) => !results[index])
@@ -221,13 +222,13 @@ export async function toRecord(context: AddContext, input: AddInput): Promise<It
 async function embedRecords(
   { spaces, log }: AddContext,
   records: ItemRecord[],
-): Promise<{ records: ItemRecord[]; spaceId: number | null }> {
+): Promise<{ records: ItemRecord[]; space: SpaceRow | null }> {
   const texts = records.flatMap(({ title, content, chunks }) =>
     chunks.map(({ start, end, heading }) => embeddingText(title, heading, content.slice(start, end))),
   )
-  if (texts.length === 0 || texts.length > EMBED_WAIT_CHUNKS_MAX) return { records, spaceId: null }
-  const vectors: string[] = []
-  let spaceId: number | null = null
+  if (texts.length === 0 || texts.length > EMBED_WAIT_CHUNKS_MAX) return { records, space: null }
+  const vectors: Buffer[] = []
+  let space: SpaceRow | null = null
   const deadline = performance.now() + EMBED_WAIT_MS
   try {
     for (let size = EMBED_SLICE_MIN; vectors.length < texts.length; ) {
@@ -236,20 +237,20 @@ async function embedRecords(
       const slice = texts.slice(vectors.length, vectors.length + size)
       const embedded = await spaces.embed(slice, 'document', Math.ceil(deadline - startedAt))
       // Another space became the active one: vectors of two never meet.
-      if (spaceId !== null && spaceId !== embedded.space.id) return { records, spaceId: null }
-      spaceId = embedded.space.id
-      vectors.push(...embedded.vectors.map(toVectorText))
+      if (space !== null && space.id !== embedded.space.id) return { records, space: null }
+      space = embedded.space
+      vectors.push(...embedded.vectors.map(toHalfvec))
       if (performance.now() - startedAt < EMBED_SLICE_FAST_MS) size *= 2
     }
   } catch (error) {
     if (!isTurboError(error, 'embedder_unavailable', 'space_mismatch', 'timeout', 'invalid_input')) throw error
     log.debug({ code: error.code, chunks: texts.length - vectors.length }, 'vectors are left to the backlog')
   }
-  return { records: withVectors(records, vectors), spaceId }
+  return { records: withVectors(records, vectors), space }
 }
 
 /** Gives each item its vectors, in order, as far as they go: an item has all of its own or none. */
-function withVectors(records: ItemRecord[], vectors: string[]): ItemRecord[] {
+function withVectors(records: ItemRecord[], vectors: Buffer[]): ItemRecord[] {
   let at = 0
   return records.map((record) => {
     const end = at + record.chunks.length

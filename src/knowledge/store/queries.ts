@@ -1,7 +1,8 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Executor } from '../../db/executor.ts'
 import { ANSWER_BYTES_MAX, inScope } from '../scope-queries.ts'
-import { SPACE_SWITCH_LOCK } from '../spaces/queries.ts'
+import { SPACE_SWITCH_LOCK, type SpaceRow } from '../spaces/queries.ts'
+import { toHalfvecArray } from '../spaces/vectors.ts'
 import type { EmbeddingState, KnowledgeFilter, PatchInput } from '../types.ts'
 
 /** One item ready to be stored: hashed, cut into chunks, its identifiers found, its vectors computed where possible. */
@@ -28,8 +29,8 @@ export interface ItemRecord {
   /** Whole identifiers, lower case. */
   identifiers: string[]
   chunks: { start: number; end: number; heading: string | null }[]
-  /** One vector a chunk as `[x,y,…]`, or null when they are to be computed later. */
-  vectors: string[] | null
+  /** One binary `halfvec` a chunk, or null when they are to be computed later. */
+  vectors: Buffer[] | null
 }
 
 export interface InsertedRow {
@@ -44,7 +45,7 @@ export interface InsertedRow {
  * order of `records`, rows are inserted in the order of their hashes: two batches that overlap wait for each other in
  * one order, so never for ever.
  */
-export function insertItems(db: Executor, records: ItemRecord[], spaceId: number | null): Promise<InsertedRow[]> {
+export function insertItems(db: Executor, records: ItemRecord[], space: SpaceRow | null): Promise<InsertedRow[]> {
   const items = records.map((record, position) => ({
     position,
     content: record.content,
@@ -80,6 +81,8 @@ export function insertItems(db: Executor, records: ItemRecord[], spaceId: number
   const vectors = records.flatMap((record, position) =>
     (record.vectors ?? []).map((vector, ordinal) => ({ position, ordinal, vector })),
   )
+  const binaries = vectors.map(({ vector }) => vector)
+  const embeddings = space && toHalfvecArray(binaries, space.vectorType)
   return db.query<InsertedRow>(sql`
     with input as materialized (
       select nextval('agent_knowledge_id_seq') as id, i.*
@@ -93,7 +96,7 @@ export function insertItems(db: Executor, records: ItemRecord[], spaceId: number
     ),
     active as materialized (
       select id from embedding_spaces
-      where id = ${spaceId}::int and status = 'active' and pg_try_advisory_xact_lock_shared(${SPACE_SWITCH_LOCK})
+      where id = ${space?.id ?? null}::int and status = 'active' and pg_try_advisory_xact_lock_shared(${SPACE_SWITCH_LOCK})
     ),
     expired as materialized (
       select k.id from agent_knowledge k, input i
@@ -132,10 +135,10 @@ export function insertItems(db: Executor, records: ItemRecord[], spaceId: number
     ),
     placed as (
       insert into knowledge_vectors (chunk_id, space_id, item_id, embedding)
-      select cut.id, active.id, cut.item_id, v.vector::halfvec
+      select cut.id, active.id, cut.item_id, v.embedding
       from unnest(
         ${sql.param(vectors.map((v) => v.position))}::int[], ${sql.param(vectors.map((v) => v.ordinal))}::int[],
-        ${sql.param(vectors.map((v) => v.vector))}::text[]) as v(position, ordinal, vector)
+        ${embeddings}::halfvec[]) as v(position, ordinal, embedding)
       join stored s using (position)
       join cut on cut.item_id = s.id and cut.ordinal = v.ordinal
       cross join active

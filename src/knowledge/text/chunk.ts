@@ -12,12 +12,10 @@ export interface Chunk {
   end: number
   /** Headings it stands under, ` > ` between them; null where there are none. */
   heading: string | null
-  /** Tokens of `text`, counted, at most `maxTokens`. */
-  tokens: number
 }
 
 export interface ChunkLimits {
-  /** Most tokens (cl100k_base) of a chunk, at least {@link CHUNK_TOKENS_MIN}. */
+  /** Most tokens (cl100k_base) of a chunk's text, at least {@link CHUNK_TOKENS_MIN}. */
   maxTokens: number
   /** Most tokens of whole sentences repeated from the chunk before; at most half of `maxTokens`. */
   overlapTokens: number
@@ -69,13 +67,11 @@ export function chunkText(text: string, limits: ChunkLimits, format: ChunkFormat
     first = overlapStart(atoms, first, next, limits)
     let end = chooseEnd(atoms, first, next, maxTokens)
     let body = bodyOf(text, atoms, first, end)
-    let tokens = countTokens(body)
     // The sum of the parts is an upper bound in all but rare texts: there the chunk gives back what is too much.
-    while (tokens > maxTokens) {
+    while (!fits(body, maxTokens)) {
       if (end > next + 1) end -= 1
       else first = next
       body = bodyOf(text, atoms, first, end)
-      tokens = countTokens(body)
     }
     const start = at(atoms, first).start
     chunks.push({
@@ -84,24 +80,27 @@ export function chunkText(text: string, limits: ChunkLimits, format: ChunkFormat
       start,
       end: start + body.length,
       heading: headingOf(atoms, next, end),
-      tokens,
     })
     next = end
   }
   return chunks
 }
 
-/** The one chunk of a text that fits in it, counted once; none for a blank text; null where several are needed. */
+/** A token is at least one byte: most notes are known to fit without being counted, which takes a hundred times as long. */
+function fits(text: string, maxTokens: number): boolean {
+  return Buffer.byteLength(text) <= maxTokens || countTokens(text) <= maxTokens
+}
+
+/** The one chunk of a text that fits in it, counted once at most; none for a blank text; null where several are needed. */
 function wholeOf(text: string, format: ChunkFormat, maxTokens: number): Chunk[] | null {
   if (text.length > maxTokens * WHOLE_CHARS_PER_TOKEN_MAX) return null
   const atoms = atomsOf(text, format, maxTokens, () => 0)
   if (atoms.length === 0) return []
   const body = bodyOf(text, atoms, 0, atoms.length)
-  const tokens = countTokens(body)
-  if (tokens > maxTokens) return null
+  if (!fits(body, maxTokens)) return null
   const { start } = at(atoms, 0)
   const heading = headingOf(atoms, 0, atoms.length)
-  return [{ index: 0, text: body, start, end: start + body.length, heading, tokens }]
+  return [{ index: 0, text: body, start, end: start + body.length, heading }]
 }
 
 /** Units with their costs; those larger than a chunk in pieces: a code block in lines, what is still too large in words. */

@@ -51,6 +51,9 @@ const SHAPES = [
   /^\d{5,}$/, // 40001
 ]
 
+/** Nearly all of running text, which none of the shapes fits: one look instead of a dozen. */
+const PLAIN_WORD = /^[A-Za-z][a-z]*[.:]?$/
+
 /** Words of a name: split at signs and capitals, not between letters and digits (`E11000`, `utf8`, hashes). */
 const WORDS = /\p{Lu}+(?!\p{Ll})\p{N}*|\p{N}*\p{Lu}?\p{Ll}[\p{Ll}\p{N}]*|[\p{Lo}\p{N}]+/gu
 
@@ -62,7 +65,7 @@ const WORDS = /\p{Lu}+(?!\p{Ll})\p{N}*|\p{N}*\p{Lu}?\p{Ll}[\p{Ll}\p{N}]*|[\p{Lo}
 export function identifierTokens(text: string): Identifiers {
   const found = new Found()
   for (const { 0: run } of text.normalize('NFC').matchAll(RUNS)) {
-    if (run.length > RUN_CHARS_MAX) continue
+    if (run.length > RUN_CHARS_MAX || PLAIN_WORD.test(run)) continue
     addRun(run, found)
     if (found.isFull) break
   }
