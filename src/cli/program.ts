@@ -16,6 +16,7 @@ import { serveCommand } from './commands/serve.ts'
 import { showCommand } from './commands/show.ts'
 import { sourcesCommand } from './commands/sources.ts'
 import { statsCommand } from './commands/stats.ts'
+import { taskCommand } from './commands/task.ts'
 import { versionCommand } from './commands/version.ts'
 
 const COMMANDS: readonly CommandFactory[] = [
@@ -29,6 +30,7 @@ const COMMANDS: readonly CommandFactory[] = [
   sourcesCommand,
   exportCommand,
   importCommand,
+  taskCommand,
   statsCommand,
   keysCommand,
   embeddingsCommand,

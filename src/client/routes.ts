@@ -20,6 +20,14 @@ export const routes: Routes = {
   listDocuments: { method: 'GET', path: '/v1/documents' },
   listDocumentationSources: { method: 'GET', path: '/v1/documents/sources' },
   expireVanishedDocuments: { method: 'POST', path: '/v1/documents/expire' },
+  createTask: { method: 'POST', path: '/v1/tasks' },
+  createTasks: { method: 'POST', path: '/v1/tasks/batch' },
+  listTasks: { method: 'GET', path: '/v1/tasks' },
+  getTask: { method: 'GET', path: '/v1/tasks/{task_id}' },
+  listTaskAttempts: { method: 'GET', path: '/v1/tasks/{task_id}/attempts' },
+  reportTask: { method: 'PATCH', path: '/v1/tasks/{task_id}' },
+  cancelTask: { method: 'POST', path: '/v1/tasks/{task_id}/cancel' },
+  retryTask: { method: 'POST', path: '/v1/tasks/{task_id}/retry' },
   getEmbeddings: { method: 'GET', path: '/v1/embeddings' },
   useEmbeddings: { method: 'POST', path: '/v1/embeddings' },
   createApiKey: { method: 'POST', path: '/v1/keys' },
@@ -32,7 +40,14 @@ export const routes: Routes = {
  * Operations that may be sent again when it is not known whether the first took effect: reads, changes that end in the
  * same state, and adds, which the server tells apart by content (a repeated one is answered as `duplicate`).
  */
-const NOT_REPEATABLE: readonly (keyof Operations)[] = ['createApiKey']
+const NOT_REPEATABLE: readonly (keyof Operations)[] = [
+  'createApiKey',
+  // A task is not told apart by its content: the same order twice is two tasks, unless it has a dedupe_key.
+  'createTask',
+  'createTasks',
+  // The second would find it waiting and refuse.
+  'retryTask',
+]
 
 export function isRepeatable(name: keyof Operations): boolean {
   return !NOT_REPEATABLE.includes(name)

@@ -19,6 +19,13 @@ export const LIMITS = {
   keepPathsMax: 100_000,
   historyEntriesMax: 1_000,
   tokensMax: 200_000,
+  descriptionCharsMax: 100_000,
+  batchTasksMax: 10_000,
+  dependenciesMax: 1_000,
+  retriesMax: 1_000,
+  concurrencyMax: 10_000,
+  /** A year. */
+  secondsMax: 31_536_000,
 } as const
 
 /** PostgreSQL text holds neither; a lone surrogate is half a character. */
@@ -67,6 +74,19 @@ export const metadata = () =>
       if (detail !== null) context.addIssue({ code: 'custom', message: detail })
     })
     .meta({ type: 'object', additionalProperties: true })
+
+/** Any JSON object or list: stored and returned as it is. */
+export const json = () =>
+  z
+    .custom<Record<string, unknown> | unknown[]>(
+      (value) => typeof value === 'object' && value !== null,
+      'must be a JSON object or list',
+    )
+    .superRefine((value, context) => {
+      const detail = problemOfJson(value)
+      if (detail !== null) context.addIssue({ code: 'custom', message: detail })
+    })
+    .meta({ type: ['object', 'array'] })
 
 export const source = () =>
   z.strictObject({

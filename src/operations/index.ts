@@ -3,6 +3,16 @@ import { createApiKey, listApiKeys, revokeApiKey } from './keys.ts'
 import { getKnowledge, getKnowledgeHistory, getStats, listKnowledge, queryKnowledge } from './knowledge-read.ts'
 import { addKnowledge, addKnowledgeBatch, eraseKnowledge, patchKnowledge } from './knowledge-write.ts'
 import { getEmbeddings, getHealth, useEmbeddings } from './service.ts'
+import {
+  cancelTask,
+  createTask,
+  createTasks,
+  getTask,
+  listTaskAttempts,
+  listTasks,
+  reportTask,
+  retryTask,
+} from './tasks.ts'
 
 export type { Health, Turbo } from './facade.ts'
 export { type HttpRoute, inputFields, type Operation, parseInput } from './operation.ts'
@@ -22,6 +32,14 @@ export const operations = [
   listDocuments,
   listDocumentationSources,
   expireVanishedDocuments,
+  createTask,
+  createTasks,
+  listTasks,
+  getTask,
+  listTaskAttempts,
+  reportTask,
+  cancelTask,
+  retryTask,
   getEmbeddings,
   useEmbeddings,
   createApiKey,

@@ -3,7 +3,9 @@ import type { Database } from '../db/executor.ts'
 import { createTaskQueue, type TaskQueue } from './tasks/queue.ts'
 import { createTaskService, type TaskService } from './tasks/service.ts'
 
+export { TASK_STATUSES } from './states.ts'
 export type { TaskService } from './tasks/service.ts'
+export type { CreatedTask, Task, TaskSummary } from './tasks/types.ts'
 
 /** Sessions, tasks, the audit trail, and what an agent must know when it starts. */
 export interface OrchestratorServices {

@@ -4,6 +4,7 @@ import { TurboError } from '../../src/base/errors.ts'
 import type { KnowledgeService } from '../../src/knowledge/service.ts'
 import type { AddInput, KnowledgeItem, QueryHit } from '../../src/knowledge/types.ts'
 import type { Health, Turbo } from '../../src/operations/index.ts'
+import { standInTasks } from './stand-in-tasks.ts'
 
 const NOW = '2026-11-20T13:55:56.123456Z'
 
@@ -28,13 +29,14 @@ export function standInTurbo(): StandInTurbo {
     embedder: { name: 'stand-in', reachable: true },
     backlog: 0,
   }
-  const knowledge = standInKnowledge(async (verb, input) => {
+  const enter = async (verb: string, input: unknown) => {
     calls.push({ verb, input })
     await behaviour.before?.()
-  })
+  }
+  const knowledge = standInKnowledge(enter)
   return {
     knowledge,
-    orchestrator: {},
+    orchestrator: { tasks: standInTasks(enter) },
     access: standInAccess(),
     health: async () => healthState,
     calls,

@@ -89,9 +89,7 @@ export const agentTasks = pgTable(
   (t) => [
     // Both conditions imply `status = 'pending'`, which they do not say: no other index can then pass for them, whatever
     // the statistics are.
-    index('agent_tasks_queue')
-      .on(t.lane, t.queueRank, t.taskSeq)
-      .where(sql`queue_rank is not null`),
+    index('agent_tasks_queue').on(t.lane, t.queueRank, t.taskSeq).where(sql`queue_rank is not null`),
     index('agent_tasks_scheduled').on(t.runAfter).where(sql`status = 'pending' and queue_rank is null`),
     index('agent_tasks_session_queue').on(t.sessionId, t.queueStart).where(sql`queue_start is not null`),
     index('agent_tasks_deadline').on(t.deadlineAt).where(sql`deadline_at is not null`),
