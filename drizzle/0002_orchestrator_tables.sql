@@ -207,15 +207,15 @@ CREATE INDEX "agent_context_cache_generated" ON "agent_context_cache" USING btre
 CREATE INDEX "agent_sessions_live" ON "agent_sessions" USING btree ("status","last_active") WHERE status in ('active', 'idle', 'paused');--> statement-breakpoint
 CREATE INDEX "agent_sessions_parent" ON "agent_sessions" USING btree ("parent_session_id") WHERE parent_session_id is not null;--> statement-breakpoint
 CREATE INDEX "agent_sessions_project" ON "agent_sessions" USING btree ("project","created_at") WHERE project is not null;--> statement-breakpoint
-CREATE INDEX "agent_tasks_queue" ON "agent_tasks" USING btree ("lane","queue_rank","task_seq") WHERE status = 'pending' and queue_rank is not null;--> statement-breakpoint
+CREATE INDEX "agent_tasks_queue" ON "agent_tasks" USING btree ("lane","queue_rank","task_seq") WHERE queue_rank is not null;--> statement-breakpoint
 CREATE INDEX "agent_tasks_scheduled" ON "agent_tasks" USING btree ("run_after") WHERE status = 'pending' and queue_rank is null;--> statement-breakpoint
-CREATE INDEX "agent_tasks_session_queue" ON "agent_tasks" USING btree ("session_id","queue_start") WHERE status = 'pending';--> statement-breakpoint
+CREATE INDEX "agent_tasks_session_queue" ON "agent_tasks" USING btree ("session_id","queue_start") WHERE queue_start is not null;--> statement-breakpoint
 CREATE INDEX "agent_tasks_deadline" ON "agent_tasks" USING btree ("deadline_at") WHERE deadline_at is not null;--> statement-breakpoint
 CREATE UNIQUE INDEX "agent_tasks_seq" ON "agent_tasks" USING btree ("task_seq");--> statement-breakpoint
 CREATE INDEX "agent_tasks_live" ON "agent_tasks" USING btree ("status","task_seq") WHERE status in ('pending', 'blocked', 'running');--> statement-breakpoint
 CREATE INDEX "agent_tasks_plan" ON "agent_tasks" USING btree ("plan_id") WHERE plan_id is not null;--> statement-breakpoint
 CREATE INDEX "agent_tasks_ended" ON "agent_tasks" USING btree ("completed_at") WHERE completed_at is not null;--> statement-breakpoint
-CREATE UNIQUE INDEX "agent_tasks_dedupe" ON "agent_tasks" USING btree ("dedupe_key") WHERE status in ('pending', 'blocked', 'running');--> statement-breakpoint
+CREATE UNIQUE INDEX "agent_tasks_dedupe" ON "agent_tasks" USING btree ("dedupe_key") WHERE dedupe_key is not null and status in ('pending', 'blocked', 'running');--> statement-breakpoint
 CREATE INDEX "agent_actions_session" ON "agent_actions" USING btree ("session_id","seq") WHERE session_id is not null;--> statement-breakpoint
 CREATE INDEX "agent_sessions_created" ON "agent_sessions" USING btree ("created_at","session_id");--> statement-breakpoint
 CREATE INDEX "agent_tasks_session" ON "agent_tasks" USING btree ("session_id","task_seq");--> statement-breakpoint

@@ -31,7 +31,7 @@ $$;
 -- who puts one. Tasks without a session keep their order of arrival.
 CREATE FUNCTION task_queue_start(session text) RETURNS timestamptz LANGUAGE sql VOLATILE AS $$
   SELECT greatest(now(), max(queue_start) + interval '1 second') FROM agent_tasks
-  WHERE session_id = session AND status = 'pending'
+  WHERE session_id = session AND queue_start IS NOT NULL
 $$;
 --> statement-breakpoint
 -- How far an edge is: met, failed (its parent will not succeed any more) or open. A parent that is gone has failed; one
@@ -164,22 +164,25 @@ CREATE FUNCTION task_status_entry(task agent_tasks, from_status text) RETURNS js
 $$;
 --> statement-breakpoint
 -- Brings the rows of task_dependencies in line with agent_tasks.depends_on_tasks. The parents are locked, so that one
--- which ends meanwhile either sees the new edge or is seen to have ended. No sequential scans, here and below: a plan
--- that a connection made while the tables were small must not read large ones.
+-- which ends meanwhile either sees the new edge or is seen to have ended. No sequential scans, here and below, and
+-- parents looked up one by one (LIMIT 1 keeps the planner from turning that round): a plan that a connection made while
+-- the tables were empty must not read all of them later.
 CREATE FUNCTION task_sync_edges(ids text[]) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
   missing record;
 BEGIN
-  PERFORM FROM agent_tasks WHERE task_id IN (
-      SELECT unnest(depends_on_tasks) FROM agent_tasks WHERE task_id = ANY (ids)) AND NOT task_id = ANY (ids)
+  PERFORM FROM agent_tasks WHERE task_id = ANY (ARRAY(
+      SELECT unnest(depends_on_tasks) FROM agent_tasks WHERE task_id = ANY (ids) EXCEPT SELECT unnest(ids)))
     ORDER BY task_id FOR SHARE;
   DELETE FROM task_dependencies d USING agent_tasks t
-    WHERE d.task_id = ANY (ids) AND t.task_id = d.task_id AND NOT d.depends_on = ANY (t.depends_on_tasks);
+    WHERE d.task_id = ANY (ids) AND t.task_id = ANY (ids) AND t.task_id = d.task_id
+      AND NOT d.depends_on = ANY (t.depends_on_tasks);
   WITH edges AS MATERIALIZED (
     SELECT t.task_id, u.parent, p.status, p.metadata @> '{"skipped": true}' AS skipped,
       coalesce(t.dependency_policies->u.parent->>'after', 'success') AS "after",
       coalesce(t.dependency_policies->u.parent->>'on_failure', 'block') AS on_failure
-    FROM agent_tasks t CROSS JOIN unnest(t.depends_on_tasks) AS u(parent) LEFT JOIN agent_tasks p ON p.task_id = u.parent
+    FROM agent_tasks t CROSS JOIN unnest(t.depends_on_tasks) AS u(parent)
+    LEFT JOIN LATERAL (SELECT status, metadata FROM agent_tasks WHERE task_id = u.parent LIMIT 1) p ON true
     WHERE t.task_id = ANY (ids)
   ), inserted AS (
     INSERT INTO task_dependencies AS known (task_id, depends_on, "after", on_failure, met)
@@ -240,13 +243,16 @@ BEGIN
   WHILE wave <> '{}' LOOP
     PERFORM FROM agent_tasks WHERE task_id = ANY (wave) ORDER BY task_id FOR UPDATE;
     UPDATE task_dependencies d SET met = NOT d.met
-      FROM task_dependencies e LEFT JOIN agent_tasks p ON p.task_id = e.depends_on
-      WHERE e.task_id = ANY (wave) AND (d.task_id, d.depends_on) = (e.task_id, e.depends_on)
-        AND e.met <> (task_edge_state(e."after", p.status, p.metadata @> '{"skipped": true}') = 'met');
+      FROM task_dependencies e
+      LEFT JOIN LATERAL (SELECT status, metadata FROM agent_tasks WHERE task_id = e.depends_on LIMIT 1) p ON true
+      WHERE e.task_id = ANY (wave) AND d.task_id = ANY (wave)
+        AND (d.task_id, d.depends_on) = (e.task_id, e.depends_on) AND e.met <> (task_edge_state(e."after", p.status, p.metadata @> '{"skipped": true}') = 'met');
     WITH edges AS (
       SELECT d.task_id, d.depends_on, d.on_failure, d.met,
         task_edge_state(d."after", p.status, p.metadata @> '{"skipped": true}') = 'failed' AS failed
-      FROM task_dependencies d LEFT JOIN agent_tasks p ON p.task_id = d.depends_on WHERE d.task_id = ANY (wave)
+      FROM task_dependencies d
+      LEFT JOIN LATERAL (SELECT status, metadata FROM agent_tasks WHERE task_id = d.depends_on LIMIT 1) p ON true
+      WHERE d.task_id = ANY (wave)
     ), sums AS (
       SELECT t.task_id, t.status, count(e.task_id) FILTER (WHERE NOT e.met) AS unmet,
         min(e.depends_on) FILTER (WHERE e.failed) AS culprit,
@@ -269,18 +275,18 @@ BEGIN
         THEN t.metadata || jsonb_build_object('blocked_reason', 'dependency_failed', 'blocked_by', s.culprit)
         WHEN s.unmet > 0 THEN t.metadata - 'blocked_by' || '{"blocked_reason": "dependencies"}'
         ELSE t.metadata END AS note
-      FROM sums s JOIN agent_tasks t USING (task_id)
+      FROM sums s JOIN agent_tasks t USING (task_id) WHERE t.task_id = ANY (wave)
     ), settled AS (
       UPDATE agent_tasks t SET status = n.target, metadata = n.note, dependencies_left = n.unmet
-      FROM targets n WHERE t.task_id = n.task_id
+      FROM targets n WHERE t.task_id = n.task_id AND t.task_id = ANY (wave)
         AND (t.status, t.dependencies_left, t.metadata) IS DISTINCT FROM (n.target, n.unmet, n.note)
       RETURNING t AS task, n.status AS was
     )
     SELECT coalesce(array_agg(task_status_entry(task, was) ORDER BY (task).task_seq)
         FILTER (WHERE (task).status <> was), '{}'),
       ready OR coalesce(bool_or((task).queue_rank IS NOT NULL), false),
-      ARRAY(SELECT DISTINCT d.task_id FROM settled s JOIN task_dependencies d ON d.depends_on = (s.task).task_id
-        WHERE task_ended((s.task).status) AND (s.task).status <> s.was)
+      ARRAY(SELECT DISTINCT task_id FROM task_dependencies WHERE depends_on = ANY (ARRAY(
+        SELECT (task).task_id FROM settled WHERE task_ended((task).status) AND (task).status <> was)))
     INTO moved, ready, wave FROM settled;
     entries := entries || moved;
   END LOOP;
@@ -310,13 +316,15 @@ BEGIN
   IF waiting <> '{}' THEN
     PERFORM task_sync_edges(waiting);
     -- Edges to what came before make no ring. Tasks that are there already cannot depend on the new ones.
-    IF EXISTS (SELECT FROM task_dependencies d JOIN agent_tasks t USING (task_id)
-        JOIN agent_tasks p ON p.task_id = d.depends_on WHERE d.task_id = ANY (waiting) AND p.task_seq >= t.task_seq) THEN
+    IF EXISTS (SELECT FROM agent_tasks t CROSS JOIN unnest(t.depends_on_tasks) AS u(parent)
+        CROSS JOIN LATERAL (SELECT task_seq FROM agent_tasks WHERE task_id = u.parent LIMIT 1) p
+        WHERE t.task_id = ANY (waiting) AND p.task_seq >= t.task_seq) THEN
       PERFORM task_refuse_cycle(waiting);
     END IF;
     entries := entries || task_settle(ARRAY(
-      SELECT DISTINCT d.task_id FROM task_dependencies d JOIN agent_tasks p ON p.task_id = d.depends_on
-      WHERE d.task_id = ANY (waiting) AND task_ended(p.status)));
+      SELECT DISTINCT t.task_id FROM agent_tasks t CROSS JOIN unnest(t.depends_on_tasks) AS u(parent)
+      CROSS JOIN LATERAL (SELECT status FROM agent_tasks WHERE task_id = u.parent LIMIT 1) p
+      WHERE t.task_id = ANY (waiting) AND task_ended(p.status)));
   END IF;
   IF ready THEN
     PERFORM pg_notify('task_ready', '');
@@ -362,11 +370,12 @@ BEGIN
     RETURN NULL;
   END IF;
   IF moved IS NOT NULL THEN
-    SELECT array_agg(task_status_entry(t, m.was) ORDER BY t.task_seq),
-      array_agg(m.task_id) FILTER (WHERE task_ended(t.status) OR task_ended(m.was)),
+    SELECT array_agg(task_status_entry(t.task, m.was) ORDER BY (t.task).task_seq),
+      array_agg(m.task_id) FILTER (WHERE task_ended((t.task).status) OR task_ended(m.was)),
       array_agg(m.task_id) FILTER (WHERE m.was = 'running')
     INTO entries, ends, stops
-    FROM unnest(moved, origins) AS m(task_id, was) JOIN agent_tasks t USING (task_id);
+    FROM unnest(moved, origins) AS m(task_id, was)
+    CROSS JOIN LATERAL (SELECT x AS task FROM agent_tasks x WHERE x.task_id = m.task_id LIMIT 1) t;
   END IF;
   IF relinked IS NOT NULL THEN
     -- One at a time, as two changes that look harmless alone can make a ring together.
@@ -389,7 +398,8 @@ BEGIN
     DELETE FROM task_leases WHERE task_id = ANY (stops);
     UPDATE task_attempts a SET ended_at = now(),
         outcome = CASE WHEN task_ended(t.status) THEN t.status ELSE 'released' END
-      FROM agent_tasks t WHERE a.task_id = ANY (stops) AND a.ended_at IS NULL AND t.task_id = a.task_id;
+      FROM agent_tasks t
+      WHERE a.task_id = ANY (stops) AND a.ended_at IS NULL AND t.task_id = a.task_id AND t.task_id = ANY (stops);
   END IF;
   IF ready THEN
     PERFORM pg_notify('task_ready', '');

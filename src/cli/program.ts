@@ -23,6 +23,7 @@ import { sessionCommand } from './commands/session.ts'
 import { showCommand } from './commands/show.ts'
 import { sourcesCommand } from './commands/sources.ts'
 import { statsCommand } from './commands/stats.ts'
+import { taskCommand } from './commands/task.ts'
 import { versionCommand } from './commands/version.ts'
 
 const COMMANDS: readonly CommandFactory[] = [
@@ -40,6 +41,7 @@ const COMMANDS: readonly CommandFactory[] = [
   landingCommand,
   nodeCommand,
   serviceCommand,
+  taskCommand,
   statsCommand,
   sessionCommand,
   artifactCommand,

@@ -35,6 +35,14 @@ export const routes: Routes = {
   verifyAudit: { method: 'GET', path: '/v1/audit/verify' },
   listAuditHeads: { method: 'GET', path: '/v1/audit/heads' },
   detachAudit: { method: 'POST', path: '/v1/audit/detach' },
+  createTask: { method: 'POST', path: '/v1/tasks' },
+  createTasks: { method: 'POST', path: '/v1/tasks/batch' },
+  listTasks: { method: 'GET', path: '/v1/tasks' },
+  getTask: { method: 'GET', path: '/v1/tasks/{task_id}' },
+  listTaskAttempts: { method: 'GET', path: '/v1/tasks/{task_id}/attempts' },
+  reportTask: { method: 'PATCH', path: '/v1/tasks/{task_id}' },
+  cancelTask: { method: 'POST', path: '/v1/tasks/{task_id}/cancel' },
+  retryTask: { method: 'POST', path: '/v1/tasks/{task_id}/retry' },
   getEmbeddings: { method: 'GET', path: '/v1/embeddings' },
   useEmbeddings: { method: 'POST', path: '/v1/embeddings' },
   getLandingContext: { method: 'GET', path: '/v1/landing-context' },
@@ -60,6 +68,11 @@ const NOT_REPEATABLE: readonly (keyof Operations)[] = [
   'appendConversation',
   'addArtifact',
   'logAction',
+  // A task is not told apart by its content: the same order twice is two tasks, unless it has a dedupe_key.
+  'createTask',
+  'createTasks',
+  // The second would find it waiting and refuse.
+  'retryTask',
 ]
 
 export function isRepeatable(name: keyof Operations): boolean {

@@ -118,8 +118,8 @@ function bodyOf({ http }: Operation, output: unknown): { body: string; type: str
 }
 
 function statusOf({ http }: Operation, output: unknown): number {
-  const isDuplicate = (output as { status?: unknown }).status === 'duplicate'
-  return isDuplicate ? (http.duplicateStatus ?? http.status) : http.status
+  const { status, duplicate } = output as { status?: unknown; duplicate?: unknown }
+  return status === 'duplicate' || duplicate === true ? (http.duplicateStatus ?? http.status) : http.status
 }
 
 /** Printable ASCII, as a structured-field string (quoted) or plain. */

@@ -21,6 +21,13 @@ export const LIMITS = {
   keepPathsMax: 100_000,
   historyEntriesMax: 1_000,
   tokensMax: 200_000,
+  descriptionCharsMax: 100_000,
+  batchTasksMax: 10_000,
+  dependenciesMax: 1_000,
+  retriesMax: 1_000,
+  concurrencyMax: 10_000,
+  /** A year. */
+  secondsMax: 31_536_000,
 } as const
 
 /** PostgreSQL text holds neither; a lone surrogate is half a character. */
@@ -81,6 +88,19 @@ export const limit = () => z.int().min(1).max(LIMITS.pageItemsMax).default(50)
 
 /** Where a list goes on. */
 export const cursor = () => text(LIMITS.cursorCharsMax).optional().describe('next_cursor of the page before.')
+
+/** Any JSON object or list: stored and returned as it is. */
+export const json = () =>
+  z
+    .custom<Record<string, unknown> | unknown[]>(
+      (value) => typeof value === 'object' && value !== null,
+      'must be a JSON object or list',
+    )
+    .superRefine((value, context) => {
+      const detail = problemOfJson(value)
+      if (detail !== null) context.addIssue({ code: 'custom', message: detail })
+    })
+    .meta({ type: ['object', 'array'] })
 
 export const source = () =>
   z.strictObject({

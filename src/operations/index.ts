@@ -9,6 +9,16 @@ import { getLandingContext } from './landing.ts'
 import { getNode, getService, listNodes, listServices, putNode, putService } from './nodes.ts'
 import { getEmbeddings, getHealth, useEmbeddings } from './service.ts'
 import { createSession, getSession, getSessionHistory, listSessions, patchSession } from './sessions.ts'
+import {
+  cancelTask,
+  createTask,
+  createTasks,
+  getTask,
+  listTaskAttempts,
+  listTasks,
+  reportTask,
+  retryTask,
+} from './tasks.ts'
 
 export type { Health, Turbo } from './facade.ts'
 export { type HttpRoute, inputFields, type Operation, parseInput } from './operation.ts'
@@ -43,6 +53,14 @@ export const operations = [
   verifyAudit,
   listAuditHeads,
   detachAudit,
+  createTask,
+  createTasks,
+  listTasks,
+  getTask,
+  listTaskAttempts,
+  reportTask,
+  cancelTask,
+  retryTask,
   getEmbeddings,
   useEmbeddings,
   getLandingContext,

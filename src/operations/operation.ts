@@ -11,7 +11,7 @@ export interface HttpRoute {
   /** With `{name}` for fields of the input that travel in the path. */
   path: string
   status: 200 | 201
-  /** The status where the output says `status: "duplicate"`: nothing was created. */
+  /** The status where the output says `status: "duplicate"` or `duplicate: true`: nothing was created. */
   duplicateStatus?: 200
   /** Answers carry an ETag, and an unchanged one is 304. */
   etag?: boolean

@@ -26,7 +26,9 @@ export type * from './nodes/types.ts'
 export { NODE_STATUSES, SERVICE_STATUSES } from './nodes/types.ts'
 export { SESSION_STATUSES } from './sessions/states.ts'
 export type * from './sessions/types.ts'
+export { TASK_STATUSES } from './states.ts'
 export type { TaskService } from './tasks/service.ts'
+export type { CreatedTask, Task, TaskSummary } from './tasks/types.ts'
 
 /** Sessions, tasks, the audit trail, and what an agent must know when it starts. */
 export interface OrchestratorServices {

@@ -87,11 +87,11 @@ export const agentTasks = pgTable(
     metadata: jsonb().notNull().default({}),
   },
   (t) => [
-    index('agent_tasks_queue')
-      .on(t.lane, t.queueRank, t.taskSeq)
-      .where(sql`status = 'pending' and queue_rank is not null`),
+    // Both conditions imply `status = 'pending'`, which they do not say: no other index can then pass for them, whatever
+    // the statistics are.
+    index('agent_tasks_queue').on(t.lane, t.queueRank, t.taskSeq).where(sql`queue_rank is not null`),
     index('agent_tasks_scheduled').on(t.runAfter).where(sql`status = 'pending' and queue_rank is null`),
-    index('agent_tasks_session_queue').on(t.sessionId, t.queueStart).where(sql`status = 'pending'`),
+    index('agent_tasks_session_queue').on(t.sessionId, t.queueStart).where(sql`queue_start is not null`),
     index('agent_tasks_deadline').on(t.deadlineAt).where(sql`deadline_at is not null`),
     uniqueIndex('agent_tasks_seq').on(t.taskSeq),
     index('agent_tasks_live').on(t.status, t.taskSeq).where(sql`status in ('pending', 'blocked', 'running')`),
@@ -105,7 +105,9 @@ export const agentTasks = pgTable(
     index('agent_tasks_plan').on(t.planId).where(sql`plan_id is not null`),
     index('agent_tasks_created').on(t.createdAt),
     index('agent_tasks_ended').on(t.completedAt).where(sql`completed_at is not null`),
-    uniqueIndex('agent_tasks_dedupe').on(t.dedupeKey).where(sql`status in ('pending', 'blocked', 'running')`),
+    uniqueIndex('agent_tasks_dedupe')
+      .on(t.dedupeKey)
+      .where(sql`dedupe_key is not null and status in ('pending', 'blocked', 'running')`),
     check('agent_tasks_priority', sql`task_priority between 1 and 10`),
     check('agent_tasks_progress', sql`progress_percentage between 0 and 100`),
     check('agent_tasks_status', sql`status in ('pending', 'blocked', 'running', 'completed', 'failed', 'cancelled')`),

@@ -139,7 +139,7 @@ export function listTasks(
 
 function matches({ status, project, sessionId, planId, role, platform, taskType, ready }: TaskFilter): SQL {
   const conditions = [
-    ready && sql`t.status = 'pending' and t.queue_rank is not null`,
+    ready && sql`t.queue_rank is not null`,
     status && sql`t.status = any(${sql.param(status)}::text[])`,
     project !== undefined && sql`t.project = ${project}`,
     sessionId !== undefined && sql`t.session_id = ${sessionId}`,
@@ -229,7 +229,7 @@ export async function queueFacts(db: Executor, taskId: string, aheadMax: number)
       a.accounts_paused_until, a.pause_reason,
       array(select l.task_id from task_leases l where l.concurrency_key = t.concurrency_key order by 1) as holders,
       (select count(*) from (
-        select from agent_tasks o where o.status = 'pending' and o.queue_rank is not null and o.lane = t.lane
+        select from agent_tasks o where o.queue_rank is not null and o.lane = t.lane
           and (o.queue_rank, o.task_seq) < (t.queue_rank, t.task_seq) limit ${aheadMax}) before) as ahead
     from agent_tasks t
     cross join lateral (

@@ -10,10 +10,18 @@ const SPARE_LANES = 16
 
 /** Runs whose lease has run out, to be queued again or, when their retries are used up, to fail. */
 function expiredLeases(limit: number): SQL {
+  return leased(sql`lease_until < now()`, sql`order by lease_until limit ${limit}`, sql`skip locked`)
+}
+
+/**
+ * The tasks and attempts of leases, both locked. The ids come first, as an array: a join would be planned from either
+ * side, and statistics from when the queue was empty make it begin with every task there is.
+ */
+function leased(condition: SQL, bound = sql``, ifLocked = sql``): SQL {
   return sql`
-    select t.task_id, l.attempt_id from agent_tasks t join task_leases l using (task_id)
-    where l.lease_until < now() and t.status = 'running'
-    order by l.lease_until limit ${limit} for update of t, l skip locked`
+    select t.task_id, l.attempt_id from agent_tasks t join task_leases l on l.task_id = t.task_id
+    where t.task_id = any(array(select task_id from task_leases where ${condition} ${bound})) and l.${condition}
+    for update of t, l ${ifLocked}`
 }
 
 const endLostRuns = sql`
@@ -59,12 +67,12 @@ export function claim(db: Executor, request: ClaimRequest): Promise<ClaimedTask[
           where a.account_key = ${JSON.stringify(accounts ?? {})}::jsonb->>p and a.paused_until > now())) as platforms
     ),
     heads as (
-      (select lane, queue_rank from agent_tasks where status = 'pending' and queue_rank is not null
+      (select lane, queue_rank from agent_tasks where queue_rank is not null
        order by lane, queue_rank, task_seq limit 1)
       union all
       select next.lane, next.queue_rank from heads cross join lateral (
         select t.lane, t.queue_rank from agent_tasks t
-        where t.status = 'pending' and t.queue_rank is not null and t.lane > heads.lane
+        where t.queue_rank is not null and t.lane > heads.lane
         order by t.lane, t.queue_rank, t.task_seq limit 1) next
     ),
     lanes as materialized (
@@ -87,7 +95,7 @@ export function claim(db: Executor, request: ClaimRequest): Promise<ClaimedTask[
         row_number() over (partition by coalesce(o.concurrency_key, o.lane) order by c.queue_rank, c.task_seq) as place
       from opened o cross join lateral (
         select t.task_id, t.queue_rank, t.task_seq from agent_tasks t
-        where t.status = 'pending' and t.queue_rank is not null and t.lane = o.lane
+        where t.queue_rank is not null and t.lane = o.lane
         order by t.queue_rank, t.task_seq limit o.slots for update skip locked) c
     ),
     claimed as (
@@ -145,11 +153,9 @@ export function renew(
     left join held h using (attempt_id) left join agent_tasks t on t.task_id = h.task_id`)
 }
 
-/** The task of an attempt that still has its lease, locked; a statement that finds none has been fenced. */
+/** The task of an attempt that still has its lease; a statement that finds none has been fenced. */
 function heldBy(attemptId: string): SQL {
-  return sql`
-    select t.task_id from agent_tasks t join task_leases l using (task_id)
-    where l.attempt_id = ${attemptId}::uuid and t.status = 'running' for update of t, l`
+  return leased(sql`attempt_id = ${attemptId}::uuid`)
 }
 
 /** Ends a run and decides what becomes of its task; no row when the attempt has lost its lease. */
@@ -257,7 +263,9 @@ export async function repairWindow(
       select l.task_id from looked l cross join lateral (
         select count(*) as edges, count(*) filter (where not d.met) as open, count(*) filter (
           where d.met <> (task_edge_state(d."after", p.status, p.metadata @> '{"skipped": true}') = 'met')) as stale
-        from task_dependencies d left join agent_tasks p on p.task_id = d.depends_on where d.task_id = l.task_id
+        from task_dependencies d
+        left join lateral (select status, metadata from agent_tasks where task_id = d.depends_on limit 1) p on true
+        where d.task_id = l.task_id
       ) e
       where e.edges <> cardinality(l.depends_on_tasks) or e.open <> l.dependencies_left or e.stale > 0
         or e.open = 0 and l.reason in ('dependencies', 'dependency_failed')

@@ -51,7 +51,7 @@ export interface CreatedTask {
   taskId: string
   status: TaskStatus
   /** True when a live task has the dedupe key: nothing was created, and this is that task. */
-  duplicate?: boolean
+  duplicate?: true
 }
 
 /** A task as lists show it. */
