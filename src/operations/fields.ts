@@ -97,7 +97,7 @@ export const json = () =>
       'must be a JSON object or list',
     )
     .superRefine((value, context) => {
-      const detail = problemOfJson(value)
+      const detail = problemOfJson(value, LIMITS.metadataCharsMax)
       if (detail !== null) context.addIssue({ code: 'custom', message: detail })
     })
     .meta({ type: ['object', 'array'] })

@@ -67,8 +67,8 @@ describe('a planner delegates, executors work, and the record tells', () => {
       project: 'shop',
       importance: 1,
     })
-    await send('PUT', '/v1/nodes/alpha', { node_role: 'primary', facts: { os: 'Debian 12', ram_gb: 24 } })
-    await send('PUT', '/v1/services/embedder', { node_name: 'alpha', status: 'running', port: 8765 })
+    await send('PUT', '/v1/nodes/alpha', { role: 'primary', facts: { os: 'Debian 12', ram_gb: 24 } })
+    await send('PUT', '/v1/services/embedder', { node: 'alpha', status: 'running', port: 8765 })
     const { status, body } = await send('POST', '/v1/sessions', {
       agent_platform: 'claude_code',
       agent_role: 'planner',
@@ -136,7 +136,8 @@ describe('a planner delegates, executors work, and the record tells', () => {
     expect(body).toMatchObject({ seq: expect.any(Number), hash: expect.stringMatching(/^[0-9a-f]{64}$/) })
     const { body: history } = await send('GET', `/v1/sessions/${executor}/history`)
     expect(history.session.session_id).toBe(executor)
-    const kept = JSON.stringify(history.actions)
+    expect(history.actions[0]).toMatchObject({ action_type: 'command', task_id: 'pool' })
+    const kept = JSON.stringify((await send('GET', `/v1/actions?session_id=${executor}`)).body)
     expect(kept).toContain('config/pool.json')
     expect(kept).not.toContain('hunter22')
     expect(kept).not.toContain('abcdefghijklmnop')
