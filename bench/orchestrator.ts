@@ -1,27 +1,32 @@
-import { benchAudit } from './orchestrator/audit.ts'
-import type { Part } from './orchestrator/part.ts'
-import { benchSessions } from './orchestrator/sessions.ts'
-import { Checks, printHeader } from './report.ts'
+import { auditPart } from './orchestrator/audit.ts'
+import { empty } from './orchestrator/part.ts'
+import { queuePart } from './orchestrator/queue.ts'
+import { sessionsPart } from './orchestrator/sessions.ts'
+import { Checks } from './report.ts'
 
 /**
- * Speed of the orchestrator on native PostgreSQL: `npm run bench:orchestrator [part[=size] …]`, all parts unless some
- * are named. DATABASE_URL names a database made for this: what it holds is removed.
+ * The orchestrator on a PostgreSQL server: `DATABASE_URL=… npm run bench:orchestrator [part …] [size=number …]`.
+ * The database is made for this: what it holds is removed before each part. Without parts all of them run.
  */
-const PARTS: Record<string, { size: number; run: Part }> = {
-  sessions: { size: 10_000, run: benchSessions },
-  audit: { size: 100_000, run: benchAudit },
+const parts = [sessionsPart, queuePart, auditPart]
+
+const given = process.argv.slice(2)
+const sizes = Object.fromEntries(
+  given.filter((arg) => arg.includes('=')).map((arg) => [arg.split('=')[0] ?? '', Number(arg.split('=')[1])]),
+)
+const wanted = given.filter((arg) => !arg.includes('='))
+const known = [...parts.map(({ name }) => name), ...parts.flatMap(({ sizes: own }) => Object.keys(own))]
+const unknown = [...wanted, ...Object.keys(sizes)].filter((name) => !known.includes(name))
+const url = process.env.DATABASE_URL
+if (url === undefined || unknown.length > 0) {
+  console.error(url === undefined ? 'set DATABASE_URL' : `unknown: ${unknown.join(', ')}; known: ${known.join(', ')}`)
+  process.exit(2)
 }
 
-const url = process.env.DATABASE_URL
-if (!url) throw new Error('DATABASE_URL must name a database made for this benchmark')
-const wanted = process.argv.slice(2).map((argument) => argument.split('='))
-const chosen = wanted.length === 0 ? Object.keys(PARTS).map((name) => [name]) : wanted
 const checks = new Checks()
-for (const [name = '', size] of chosen) {
-  const part = PARTS[name]
-  if (part === undefined) throw new Error(`no part ${name}; there are ${Object.keys(PARTS).join(', ')}`)
-  const count = Number(size ?? part.size)
-  printHeader(`Orchestrator: ${name}`, `${count}, PostgreSQL`)
-  await part.run({ url, size: count, checks })
+for (const part of parts) {
+  if (wanted.length > 0 && !wanted.includes(part.name)) continue
+  await empty(url)
+  await part.run(url, { ...part.sizes, ...sizes }, checks)
 }
-process.exitCode = checks.missed > 0 ? 1 : 0
+process.exitCode = checks.missed === 0 ? 0 : 1

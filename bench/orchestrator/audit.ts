@@ -1,6 +1,7 @@
 import { openDatabase } from '../../src/db/index.ts'
 import { verifyChains } from '../../src/orchestrator/audit/verify.ts'
-import { empty, type Part, withClient } from './part.ts'
+import { type Checks, printHeader } from '../report.ts'
+import { type Part, withClient } from './part.ts'
 
 const CHAINS = 200
 const ROWS_PER_APPEND = 1_000
@@ -13,8 +14,10 @@ const seconds = async (work: () => Promise<unknown>) => {
 }
 
 /** Appending to the trail, and computing its hashes anew. */
-export const benchAudit: Part = async ({ url, size, checks }) => {
-  await empty(url)
+export const auditPart: Part = { name: 'audit', sizes: { rows: 100_000 }, run }
+
+async function run(url: string, { rows: size = 0 }: Part['sizes'], checks: Checks): Promise<void> {
+  printHeader('Audit trail', `${size} rows`)
   const db = await openDatabase({ url })
   try {
     await withClient(url, async (client) => {

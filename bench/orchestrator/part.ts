@@ -6,8 +6,14 @@ import { text } from 'node:stream/consumers'
 import pg from 'pg'
 import type { Checks } from '../report.ts'
 
-/** One part of the benchmark, over a database that it empties first. */
-export type Part = (input: { url: string; size: number; checks: Checks }) => Promise<void>
+/** One part of the benchmark. */
+export interface Part {
+  name: string
+  /** Sizes that `name=number` on the command line changes. */
+  sizes: Record<string, number>
+  /** Measures over an empty database. */
+  run(url: string, sizes: Record<string, number>, checks: Checks): Promise<void>
+}
 
 export interface Server {
   url: string

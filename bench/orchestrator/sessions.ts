@@ -1,6 +1,6 @@
 import pg from 'pg'
-import { milliseconds, summary } from '../report.ts'
-import { empty, load, type Part, startServer, withClient } from './part.ts'
+import { type Checks, milliseconds, printHeader, summary } from '../report.ts'
+import { load, type Part, startServer, withClient } from './part.ts'
 
 const CONNECTIONS = 10
 const FEW = 100
@@ -34,8 +34,10 @@ async function plainInserts(url: string, count: number): Promise<number> {
 }
 
 /** Session creations over HTTP with their landing contexts, ten at a time. */
-export const benchSessions: Part = async ({ url, size, checks }) => {
-  await empty(url)
+export const sessionsPart: Part = { name: 'sessions', sizes: { creations: 10_000 }, run }
+
+async function run(url: string, { creations: size = 0 }: Part['sizes'], checks: Checks): Promise<void> {
+  printHeader('Sessions', `${size} creations over HTTP, ${CONNECTIONS} connections`)
   const server = await startServer(url)
   try {
     const few = await load(server.url, '/v1/sessions', bodies(FEW), FEW)

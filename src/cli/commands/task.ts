@@ -1,34 +1,27 @@
 import { Option } from 'commander'
 import { TurboError } from '../../base/errors.ts'
 import { fromWire } from '../../base/wire.ts'
-import type { InputOf, OutputOf } from '../../client/index.ts'
-import type { Backend } from '../backend.ts'
+import type { InputOf } from '../../client/index.ts'
 import { type CommandFactory, command, plainCommand } from '../command.ts'
 import { EXIT, pause } from '../exit.ts'
 import { readText } from '../input.ts'
 import { futureInstant, jsonObject, several, wholeNumber } from '../options.ts'
-import { progressLine, renderAttempts, renderCreated, renderGraph, renderTask, renderTasks } from '../render/tasks.ts'
-import { plural } from '../render/text.ts'
+import { progressLine, renderAttempts, renderCreated, renderTask } from '../render/tasks.ts'
+import { STATUSES, type Status, taskGraphCommand, taskListCommand } from './task-list.ts'
 
 type NewTask = InputOf<'createTask'>
-type Task = OutputOf<'getTask'>
-type Status = Task['status']
 
-const STATUSES: readonly Status[] = ['pending', 'blocked', 'running', 'completed', 'failed', 'cancelled']
 /** How often a watched task is looked at. */
 const WATCH_MS = 1_000
-/** Tasks that a graph draws. */
-const GRAPH_TASKS_MAX = 1_000
-const GRAPH_PAGE = 200
 
 /** `task`: the queue. */
 export const taskCommand: CommandFactory = (bind) =>
   plainCommand('task', 'Put tasks into the queue, look at them, move them')
     .addCommand(addCommand(bind))
-    .addCommand(listCommand(bind))
+    .addCommand(taskListCommand(bind))
     .addCommand(showCommand(bind))
     .addCommand(watchCommand(bind))
-    .addCommand(graphCommand(bind))
+    .addCommand(taskGraphCommand(bind))
     .addCommand(attemptsCommand(bind))
     .addCommand(reportCommand(bind))
     .addCommand(cancelCommand(bind))
@@ -130,46 +123,6 @@ function inputOf(taskDescription: string, options: AddOptions): NewTask {
   }
 }
 
-interface ListOptions {
-  status?: string[]
-  ready?: boolean
-  session?: string
-  plan?: string
-  project?: string
-  role?: string
-  platform?: string
-  type?: string
-  limit?: number
-  cursor?: string
-}
-
-const listCommand: CommandFactory = (bind) =>
-  command('list', 'List tasks, newest first', ['task list --status running,blocked', 'task list --ready --json'])
-    .option('--status <names>', STATUSES.join(', '), several)
-    .option('--ready', 'those that may be claimed now, in the order in which they will be')
-    .option('--session <id>', 'only those of this session')
-    .option('--plan <id>', 'only those of this plan')
-    .option('-p, --project <name>', 'only this project')
-    .option('--role <name>', 'only those for this role')
-    .option('--platform <name>', 'only those for this platform')
-    .option('--type <name>', 'only this type')
-    .option('-n, --limit <count>', 'tasks at most, 1 to 200 (default: 50)', wholeNumber)
-    .option('--cursor <cursor>', 'go on after the page that gave this cursor')
-    .action(
-      bind(async ({ backend, terminal }, { session, plan, type, status, ...rest }: ListOptions) => {
-        const store = await backend()
-        // What is no status is refused by the operation, with the field's name.
-        const filter = {
-          ...rest,
-          sessionId: session,
-          planId: plan,
-          taskType: type,
-          status: status as Status[] | undefined,
-        }
-        await terminal.result(await store.call('listTasks', filter), renderTasks)
-      }),
-    )
-
 const showCommand: CommandFactory = (bind) =>
   command('show', 'Show one task: its state, why it waits, its dependencies and runs', [
     'task show task_5f2a9c1e77d0',
@@ -204,33 +157,6 @@ const watchCommand: CommandFactory = (bind) =>
         }
       }),
     )
-
-const graphCommand: CommandFactory = (bind) =>
-  command('graph', 'Draw tasks below those that they depend on', [
-    'task graph --plan plan_1',
-    'task graph --session s1',
-  ])
-    .option('--session <id>', 'only those of this session')
-    .option('--plan <id>', 'only those of this plan')
-    .option('-p, --project <name>', 'only this project')
-    .action(
-      bind(async ({ backend, terminal }, { session, plan, project }: ListOptions) => {
-        const tasks = await allTasks(await backend(), { sessionId: session, planId: plan, project })
-        await terminal.result({ tasks }, renderGraph)
-        if (tasks.length === GRAPH_TASKS_MAX) terminal.note(`only the newest ${plural(GRAPH_TASKS_MAX, 'task')}`)
-      }),
-    )
-
-async function allTasks(store: Backend, filter: InputOf<'listTasks'>): Promise<OutputOf<'listTasks'>['tasks']> {
-  const tasks: OutputOf<'listTasks'>['tasks'] = []
-  for (let cursor: string | undefined; tasks.length < GRAPH_TASKS_MAX; ) {
-    const page = await store.call('listTasks', { ...filter, limit: GRAPH_PAGE, cursor })
-    tasks.push(...page.tasks)
-    if (page.nextCursor === null) break
-    cursor = page.nextCursor
-  }
-  return tasks.reverse()
-}
 
 const attemptsCommand: CommandFactory = (bind) =>
   command('attempts', 'List the runs of a task, newest first', [
