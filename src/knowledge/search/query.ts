@@ -72,6 +72,39 @@ export async function query(context: QueryContext, input: QueryInput): Promise<Q
   return result
 }
 
+/**
+ * Items that the rarest of some words find, in a project or anywhere, best first: one statement of bounded cost, which
+ * unlike {@link query} does not look again where it may have found too little.
+ */
+export async function findByWords(
+  context: QueryContext,
+  words: string,
+  project: string | undefined,
+  limit: number,
+): Promise<QueryHit[]> {
+  const { whole, parts } = identifierTokens(words)
+  const text = [words, ...parts].join(' ')
+  const plan: SearchPlan = {
+    text,
+    identifiers: whole,
+    slots: slotsFor(text, whole.length),
+    candidatesMax: LEXICAL_CANDIDATES_MAX,
+    vector: null,
+    space: null,
+    exact: false,
+    narrow: false,
+    depth: ARM_DEPTH,
+    denseWeight: 0,
+    filter: { project },
+    minSimilarity: null,
+    keepsDissimilar: false,
+    limit,
+    contentsMax: limit,
+  }
+  const { rows } = await search(context.db, plan)
+  return toHits(context, rows, plan.denseWeight, false)
+}
+
 interface Answer {
   result: QueryResult
   /** How long it stays right if nothing is written: until its first item expires. */

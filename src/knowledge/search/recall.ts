@@ -1,5 +1,5 @@
 import type { QueryHit, RecalledItem, RecallInput } from '../types.ts'
-import { type QueryContext, query } from './query.ts'
+import { findByWords, type QueryContext } from './query.ts'
 import { listNotable } from './recall-queries.ts'
 
 const ITEMS_MAX = 8
@@ -16,7 +16,7 @@ export async function recall(context: QueryContext, { project, role, goal }: Rec
   const words = [goal, role].filter((part) => part !== undefined && /\S/.test(part)).join(' ')
   const limit = goal === undefined ? ROLE_ITEMS_MAX : ITEMS_MAX
   const [found, notable] = await Promise.all([
-    words === '' ? [] : query(context, { query: words, project, mode: 'text', limit }).then(({ results }) => results),
+    words === '' ? [] : findByWords(context, words, project, limit),
     listNotable(context.db, project, ITEMS_MAX, TEXT_CHARS),
   ])
   const items = new Map<number, RecalledItem>()

@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { fromWire, type ToWire, toWire } from '../../base/wire.ts'
 import type { Executor } from '../../db/executor.ts'
 import { unseenAfterSeconds, unseenStatus } from '../nodes/queries.ts'
 import { COUNT_MAX, type DatabaseStats } from './types.ts'
@@ -243,13 +244,17 @@ export function listLiveSessions(db: Executor, project: string | undefined): Pro
     ${live} order by s.created_at desc, s.session_id desc limit ${SESSIONS_MAX}`)
 }
 
+type Figures = Omit<DatabaseStats, 'measuredAt'>
+
 /** Key of the measured figures among the snapshots. */
 const STATS_KEY = 'database_stats'
 
 export async function readStats(db: Executor): Promise<DatabaseStats | null> {
-  const [row] = await db.query<{ payload: Omit<DatabaseStats, 'measuredAt'>; generatedAt: string }>(sql`
+  const [row] = await db.query<{ payload: ToWire<Figures>; generatedAt: string }>(sql`
     select payload, generated_at from agent_context_cache where context_key = ${STATS_KEY}`)
-  return row === undefined ? null : { ...row.payload, measuredAt: row.generatedAt }
+  if (row === undefined) return null
+  const { totalSizeMb, knowledgeItems, documents, sessions, tasks, actions } = fromWire(row.payload)
+  return { totalSizeMb, knowledgeItems, documents, sessions, tasks, actions, measuredAt: row.generatedAt }
 }
 
 /**
@@ -265,24 +270,20 @@ export async function claimMeasuring(db: Executor, seconds: number): Promise<boo
 }
 
 /** Counts everything, which takes long on a large store: nobody who waits for an answer calls it. */
-export async function measureStats(db: Executor): Promise<Omit<DatabaseStats, 'measuredAt'>> {
-  const [row] = await db.query<Omit<DatabaseStats, 'measuredAt'>>(sql`
+export async function measureStats(db: Executor): Promise<Figures> {
+  const [row] = await db.query<Figures>(sql`
     select round(pg_database_size(current_database()) / 1e6, 1) as total_size_mb,
       (select count(*) from agent_knowledge where valid_to is null) as knowledge_items,
       (select count(*) from documents where expired_at is null) as documents,
       (select count(*) from agent_sessions) as sessions,
       (select count(*) from agent_tasks) as tasks,
       (select count(*) from agent_actions) as actions`)
-  return row as Omit<DatabaseStats, 'measuredAt'>
+  return row as Figures
 }
 
 /** Keeps the figures for `seconds`; their time moves, and every process is told, only when they are others. */
-export async function storeStats(
-  db: Executor,
-  stats: Omit<DatabaseStats, 'measuredAt'>,
-  seconds: number,
-): Promise<void> {
-  const payload = JSON.stringify(stats)
+export async function storeStats(db: Executor, figures: Figures, seconds: number): Promise<void> {
+  const payload = JSON.stringify(toWire(figures))
   await db.query(sql`
     with stored as (
       insert into agent_context_cache as c (context_key, payload, expires_at)

@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { fromWire, type ToWire, toWire } from '../../base/wire.ts'
 import type { Executor } from '../../db/executor.ts'
 import type { LandingFormat } from './types.ts'
 
@@ -35,7 +36,7 @@ export async function keepSnapshot(
     with relaxed as materialized (select set_config('synchronous_commit', 'off', true)),
     kept as (
       insert into agent_context_cache as c (context_key, payload, tokens, expires_at)
-      select ${PREFIX + key}, ${JSON.stringify(snapshot)}::jsonb, ${tokens}, now() + make_interval(days => ${KEPT_DAYS})
+      select ${PREFIX + key}, ${JSON.stringify(toWire(snapshot))}::jsonb, ${tokens}, now() + make_interval(days => ${KEPT_DAYS})
       from relaxed
       on conflict (context_key) do update set payload = excluded.payload, tokens = excluded.tokens,
         generated_at = now(), expires_at = excluded.expires_at, context_version = c.context_version + 1
@@ -58,10 +59,10 @@ export async function readClock(db: Executor): Promise<string> {
 
 /** The snapshots last asked for, so that a process that starts has them ready. */
 export async function recentSnapshots(db: Executor, limit: number): Promise<Omit<Snapshot, 'content'>[]> {
-  const rows = await db.query<{ payload: Omit<Snapshot, 'content'> }>(sql`
+  const rows = await db.query<{ payload: ToWire<Omit<Snapshot, 'content'>> }>(sql`
     select payload - 'content' as payload from agent_context_cache
     where starts_with(context_key, ${PREFIX}) order by expires_at desc limit ${limit}`)
-  return rows.map(({ payload }) => payload)
+  return rows.map(({ payload }) => fromWire(payload))
 }
 
 /** Keeps what was asked for, and removes what was not for {@link KEPT_DAYS} or is too much. */
