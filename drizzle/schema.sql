@@ -62,6 +62,7 @@ create table agent_knowledge (
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null
 );
+alter table agent_knowledge set (fillfactor=85);
 create table agent_sessions (
   session_id text not null,
   agent_platform text not null,

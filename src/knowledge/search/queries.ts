@@ -32,8 +32,8 @@ export interface SearchPlan {
   slots: number
   /** Sum of document frequencies that candidates may reach. */
   candidatesMax: number
-  /** Vector as `[x,y,…]`; null leaves the dense arm out. */
-  vector: string | null
+  /** Vector as a binary halfvec; null leaves the dense arm out. */
+  vector: Buffer | null
   space: { id: number; dimensions: number } | null
   /** Compare every vector in scope instead of walking the index. */
   exact: boolean
@@ -143,11 +143,34 @@ function wordsCte(plan: SearchPlan): SQL {
     query as materialized (
       select string_agg(term::text, ' | ') filter (where used)::tsquery as any_of, sum(idf) as idf_total,
         coalesce(bool_and(used), true) as lexical_complete,
-        array_agg(term order by documents, lexeme) as terms, array_agg(idf order by documents, lexeme) as idfs,
-        (select greatest(lexemes / greatest(items, 1)::float8, 1) from knowledge_corpus) as mean_length
+        (select greatest(lexemes / greatest(items, 1)::float8, 1) from knowledge_corpus) as mean_length,
+        ${slotColumns(plan.slots)}
       from words
     )`
 }
+
+/** One raw piece of text a word of the query: as templates in templates, each search would compile hundreds. */
+function eachSlot(slots: number, separator: string, text: (slot: number) => string): SQL {
+  return sql.raw(Array.from({ length: slots }, (_, index) => text(index + 1)).join(separator))
+}
+
+/** The words as columns `term_1`, `idf_1`, …: an array would be searched for its n-th element once a row. */
+function slotColumns(slots: number): SQL {
+  return eachSlot(
+    slots,
+    ', ',
+    (slot) => `(array_agg(term order by documents, lexeme))[${slot}] as term_${slot},
+        (array_agg(idf order by documents, lexeme))[${slot}] as idf_${slot}`,
+  )
+}
+
+const C = Math.PI ** 2 / 6
+const ROWS_MAX = sql.raw(String(LEXICAL_ROWS_MAX))
+/** The k of {@link lexicalCtes} for an item, and what follows from it. */
+const LENGTH_FACTOR = sql.raw(
+  `${C} * (greatest(0.6, ${K1 * (1 - B)} + ${K1 * B} * length(k.lexemes) / mean_length) - 0.5)`,
+)
+const SATURATION = sql.raw(`1 + ${C / 2} / k as p, ${C / 2} / k as q, 1 + k as m, 10 * k as n`)
 
 /**
  * BM25 from one `ts_rank` call a word, without unnesting the vector. With default weights the rank r of a single word
@@ -160,35 +183,36 @@ function wordsCte(plan: SearchPlan): SQL {
 function lexicalCtes(plan: SearchPlan): SQL {
   if (plan.text === null) {
     return sql`query as (select true as lexical_complete),
+    scored as (select where false),
     lexical as (select null::bigint as id, null::real as importance, null::float8 as bm25,
-      null::float8 as coverage, null::bigint as rank, null::bigint as matched where false)`
+      null::float8 as coverage, null::bigint as rank where false)`
   }
-  const words = Array.from({ length: plan.slots }, (_, index) => {
-    const slot = sql.raw(`[${index + 1}]`)
-    return sql`coalesce((select idfs${slot} from query) *
-          (p / (m - n * nullif(ts_rank(lexemes, (select terms${slot} from query)), 0)) - q), 0)`
-  })
-  const half = (Math.PI * Math.PI) / 12
+  const bm25 = eachSlot(
+    plan.slots,
+    ' + ',
+    (slot) => `coalesce(idf_${slot} * (p / (m - n * nullif(ts_rank(lexemes, term_${slot}), 0)) - q), 0)`,
+  )
   // By the words first, whatever the planner thinks of the scope; in a narrow scope the scope may well come first.
   const fence = plan.exact ? sql`` : sql`offset 0`
-  const matching = sql`(select * from agent_knowledge where lexemes @@ (select any_of from query) ${fence})`
   return sql`${wordsCte(plan)},
-    candidates as (
-      select id, importance, lexemes, 1 + ${sql.raw(String(half))} / k as p, ${sql.raw(String(half))} / k as q, 1 + k as m, 10 * k as n
-      from (
-        select k.id, k.importance, k.lexemes, ${sql.raw(String(2 * half))} * (greatest(0.6,
-          ${sql.raw(String(K1 * (1 - B)))} + ${sql.raw(String(K1 * B))} * length(k.lexemes) / (select mean_length from query)) - 0.5) as k
-        from ${matching} k
-        where ${inScope(plan.filter)}
-        limit ${sql.raw(String(LEXICAL_ROWS_MAX))}
-      ) matching
-      offset 0
+    scored as materialized (
+      select id, importance, ${bm25} as bm25
+      from query,
+        lateral (
+          select id, importance, lexemes, ${SATURATION}
+          from (
+            select k.id, k.importance, k.lexemes, ${LENGTH_FACTOR} as k
+            from (select * from agent_knowledge where lexemes @@ any_of ${fence}) k
+            where ${inScope(plan.filter)}
+            limit ${ROWS_MAX}
+          ) matching
+          offset 0
+        ) candidates
     ),
     lexical as materialized (
-      select id, importance, bm25, bm25 / (select idf_total from query) as coverage, count(*) over () as matched,
+      select id, importance, bm25, bm25 / (select idf_total from query) as coverage,
         row_number() over (order by bm25 desc, id) as rank
-      from (select id, importance, ${sql.join(words, sql` + `)} as bm25 from candidates) ranked
-      order by bm25 desc, id limit ${sql.raw(String(plan.depth))}
+      from (select * from scored order by bm25 desc, id limit ${sql.raw(String(plan.depth))}) best
     )`
 }
 
@@ -204,39 +228,38 @@ function denseCtes(plan: SearchPlan): SQL {
   const depth = sql.raw(String(plan.depth))
   // As an array, whatever the planner thinks of the scope: it finds the vectors by their items.
   const listed = sql`
-    (select v.item_id, v.chunk_id, ${distance} as distance
-     from knowledge_vectors v
+    (select v.item_id, v.chunk_id, k.importance, ${distance} as distance
+     from knowledge_vectors v join agent_knowledge k on k.id = v.item_id
      where v.space_id = ${space}
        and v.item_id = any((select array_agg(k.id) from agent_knowledge k where ${inScope(plan.filter)})::bigint[])
      order by ${distance} limit ${depth})`
   const all = sql`
-    (select v.item_id, v.chunk_id, ${distance} as distance
+    (select v.item_id, v.chunk_id, k.importance, ${distance} as distance
      from knowledge_vectors v join agent_knowledge k on k.id = v.item_id
      where v.space_id = ${space} and ${inScope(plan.filter)}
      order by ${distance} limit ${depth})`
-  // The scope as a subquery and not as a join: without statistics, as after a bulk load, the planner takes almost
+  // Each vector's item by itself and not as a join: without statistics, as after a bulk load, the planner takes almost
   // nothing for current, starts from the items and compares every vector.
   const part = (which: SQL) => sql`
-    (select v.item_id, v.chunk_id, ${distance} as distance
-     from knowledge_vectors v
+    (select v.item_id, v.chunk_id, k.importance, ${distance} as distance
+     from knowledge_vectors v,
+       lateral (select k.importance from agent_knowledge k where k.id = v.item_id and ${inScope(plan.filter)} offset 0) k
      where v.space_id = ${space} and ${which}
-       and (select ${inScope(plan.filter)} from agent_knowledge k where k.id = v.item_id)
      order by ${distance} limit ${depth})`
   const exact = plan.narrow ? listed : all
   const arms = plan.exact ? exact : sql`${part(sql`v.indexed`)} union all ${part(sql`not v.indexed`)}`
   return sql`
-    target as materialized (select ${plan.vector}::${type} as vector),
+    target as materialized (select ${sql.param(plan.vector)}::${type} as vector),
     nearest as materialized (
-      select item_id, chunk_id, distance from (${arms}) arms
+      select item_id, chunk_id, importance, distance from (${arms}) arms
       order by distance, chunk_id limit ${depth}
     ),
     dense as materialized (
-      select item_id as id, (select importance from agent_knowledge k where k.id = item_id) as importance, chunk_id,
-        1 - distance as similarity,
+      select item_id as id, importance, chunk_id, 1 - distance as similarity,
         row_number() over (order by distance, item_id) as rank,
         (select case when count(*) = ${depth} then 1 - max(distance) else 0 end from nearest) as floor
       from (
-        select distinct on (item_id) item_id, chunk_id, distance
+        select distinct on (item_id) item_id, importance, chunk_id, distance
         from nearest order by item_id, distance, chunk_id
       ) best
     )`
@@ -269,7 +292,7 @@ export function searchStatement(plan: SearchPlan): SQL {
       select (select count(*) from fused) as total_candidates, (select count(*) from nearest) as dense_found,
         (select 1 - max(distance) from nearest) as least_similarity,
         (select lexical_complete from query)
-          and coalesce((select matched from lexical limit 1), 0) < ${sql.raw(String(LEXICAL_ROWS_MAX))} as lexical_complete,
+          and (select count(*) from scored) < ${ROWS_MAX} as lexical_complete,
         exists (select from agent_knowledge k where embedding_state = 'pending' and ${inScope(plan.filter)}) as backlog
     ) facts
     left join (top t join agent_knowledge k on k.id = t.id) on true
