@@ -71,6 +71,7 @@ create table agent_knowledge (
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null
 );
+alter table agent_knowledge set (fillfactor=85);
 create table agent_sessions (
   session_id text not null,
   agent_platform text not null,
@@ -235,7 +236,8 @@ create table knowledge_chunks (
   ordinal integer not null,
   start_offset integer not null,
   end_offset integer not null,
-  heading text
+  heading text,
+  lexemes tsvector
 );
 create table knowledge_corpus (
   id integer default 1 not null,
@@ -449,6 +451,7 @@ CREATE UNIQUE INDEX embedding_spaces_identity ON public.embedding_spaces USING b
 CREATE UNIQUE INDEX embedding_spaces_one_active ON public.embedding_spaces USING btree (status) WHERE (status = 'active'::text);
 CREATE INDEX idempotency_keys_expires_at ON public.idempotency_keys USING btree (expires_at);
 CREATE UNIQUE INDEX knowledge_chunks_item ON public.knowledge_chunks USING btree (item_id, ordinal);
+CREATE INDEX knowledge_chunks_passages ON public.knowledge_chunks USING btree (item_id) WHERE (lexemes IS NOT NULL);
 CREATE INDEX knowledge_revisions_item ON public.knowledge_revisions USING btree (item_id, id);
 CREATE INDEX knowledge_vectors_fresh ON public.knowledge_vectors USING btree (space_id, chunk_id) WHERE (NOT indexed);
 CREATE INDEX knowledge_vectors_item ON public.knowledge_vectors USING btree (item_id, space_id);

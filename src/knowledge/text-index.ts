@@ -8,15 +8,37 @@ const LEXICAL_BYTES_MAX = 200_000
 /** The same for identifiers, which are indexed whole besides: letters of three bytes make long paths very long. */
 const IDENTIFIER_BYTES_MAX = 400_000
 
+/** Text and identifiers of which a tsvector is made. */
+export interface LexicalText {
+  text: string
+  /** Whole, lower case. */
+  identifiers: string[]
+}
+
 /**
  * What the lexical arm knows of an item: running text for the `english` configuration and whole identifiers, kept as
  * they are. The title counts twice, as a word in a title says more than one in the text.
  */
-export function lexicalOf(title: string | null, content: string): { text: string; identifiers: string[] } {
+export function lexicalOf(title: string | null, content: string): LexicalText {
   const head = content.slice(0, LEXICAL_BYTES_MAX)
   const { whole, parts } = identifierTokens(title ? `${title}\n${head}` : head)
   const text = [title, title, head, parts.join(' ')].filter(Boolean).join('\n')
   return { text: truncateUtf8(text, LEXICAL_BYTES_MAX), identifiers: firstWithin(whole, IDENTIFIER_BYTES_MAX) }
+}
+
+/**
+ * Chunks with what the lexical arm knows of each, its headings counting like a title. Null for the only chunk of an item,
+ * which says what the item says, and beyond the text whose words are indexed.
+ */
+export function passagesOf<C extends { start: number; end: number; heading: string | null }>(
+  content: string,
+  chunks: readonly C[],
+): (C & { lexical: LexicalText | null })[] {
+  return chunks.map((chunk) => {
+    const { start, end, heading } = chunk
+    const isPassage = chunks.length > 1 && start < LEXICAL_BYTES_MAX
+    return { ...chunk, lexical: isPassage ? lexicalOf(heading, content.slice(start, end)) : null }
+  })
 }
 
 function firstWithin(words: string[], bytesMax: number): string[] {

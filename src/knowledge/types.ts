@@ -82,7 +82,16 @@ export interface QueryInput extends KnowledgeFilter {
 
 export interface ResultExplanation {
   dense: { rank: number; similarity: number; weight: number; contribution: number } | null
-  lexical: { rank: number; bm25: number; coverage: number; weight: number; contribution: number } | null
+  lexical: {
+    /** Null where only a passage was ranked, because of its vector. */
+    rank: number | null
+    bm25: number
+    /** Share of the query's idf that the item's words carry, and that those of its best passage do. */
+    coverage: number
+    passageCoverage: number | null
+    weight: number
+    contribution: number
+  } | null
   importanceFactor: number
 }
 

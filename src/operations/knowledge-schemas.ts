@@ -96,11 +96,19 @@ export const knowledgeItem = z.strictObject({
   chunks: z.int(),
 })
 
-const arm = { rank: z.int(), weight: z.number(), contribution: z.number() }
+const arm = { weight: z.number(), contribution: z.number() }
 
 const hitExplanation = z.strictObject({
-  dense: z.strictObject({ ...arm, similarity: z.number() }).nullable(),
-  lexical: z.strictObject({ ...arm, bm25: z.number(), coverage: z.number() }).nullable(),
+  dense: z.strictObject({ rank: z.int(), similarity: z.number(), ...arm }).nullable(),
+  lexical: z
+    .strictObject({
+      rank: z.int().nullable(),
+      bm25: z.number(),
+      coverage: z.number(),
+      passage_coverage: z.number().nullable(),
+      ...arm,
+    })
+    .nullable(),
   importance_factor: z.number(),
 })
 

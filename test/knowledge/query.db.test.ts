@@ -187,6 +187,20 @@ describe('order and limits', () => {
     expect((await ids({ query: 'billing rollback plan', project, mode: 'text' }))[0]).toBe(better)
   })
 
+  it('prefers words that stand in one passage to the same words all over an item', async () => {
+    const project = 'passages'
+    const words = ['walrus', 'timetable', 'quokka', 'departures']
+    const filler = (at: number) => `Section ${at} speaks of matters ${'such as these and those '.repeat(60)}.`
+    const scattered = words.map((word, at) => `${word} and ${word} again. ${filler(at)}`).join('\n\n')
+    const together = [filler(0), `${words.join(' ')}. ${filler(1)}`, filler(2), filler(3)].join('\n\n')
+    const [, gathered = 0] = await world.addAll({ content: scattered, project }, { content: together, project })
+    const { results } = await query({ query: words.join(' '), project, mode: 'text', explain: true })
+    expect(results[0]?.id).toBe(gathered)
+    const [first, second] = results.map((hit) => hit.explain?.lexical)
+    expect(first?.bm25).toBeLessThan(second?.bm25 ?? 0)
+    expect(first?.passageCoverage).toBeGreaterThan(second?.passageCoverage ?? 1)
+  })
+
   it('gives as many results as asked for, up to a hundred, in every mode', async () => {
     const project = 'hundred'
     const items = Array.from({ length: 120 }, (_, at) => ({ content: `common ground ${at}`, project }))

@@ -8,9 +8,14 @@ import {
   type SearchPlan,
   searchStatement,
 } from '../../src/knowledge/search/queries.ts'
-import { toVectorText } from '../../src/knowledge/spaces/vectors.ts'
+import { toHalfvec } from '../../src/knowledge/spaces/vectors.ts'
 import { bagOfWords } from '../harness/embedder.ts'
 import { idsOf, type TestKnowledge, testKnowledge } from '../harness/knowledge.ts'
+
+/** A vector as pgvector's text, which is what a plain statement is given. */
+function toVectorText(vector: Float32Array): string {
+  return `[${vector.join(',')}]`
+}
 
 const DIMENSIONS = 64
 const NEAR = 3_000
@@ -171,6 +176,7 @@ async function planOf(plan: SearchPlan): Promise<string> {
   const { text, params } = compile(searchStatement(plan))
   const literals = params.map((value) => {
     if (value === null) return 'null'
+    if (Buffer.isBuffer(value)) return pg.escapeLiteral(toVectorText(bagOfWords('granite quarry')))
     if (Array.isArray(value)) return pg.escapeLiteral(`{${value.map((one) => JSON.stringify(one)).join(',')}}`)
     return pg.escapeLiteral(String(value))
   })
@@ -189,7 +195,7 @@ const plain: SearchPlan = {
   identifiers: [],
   slots: 2,
   candidatesMax: LEXICAL_CANDIDATES_MAX,
-  vector: toVectorText(bagOfWords('granite quarry')),
+  vector: toHalfvec(bagOfWords('granite quarry')),
   get space() {
     return { id: spaceId, dimensions: DIMENSIONS }
   },

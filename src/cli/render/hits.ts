@@ -63,7 +63,7 @@ function textOf({ id, content, passage }: Hit, full: boolean): string {
 function armsText({ dense, lexical, importanceFactor }: NonNullable<Hit['explain']>): string {
   const meaning = dense ? `meaning: rank ${dense.rank}, adds ${dense.contribution.toFixed(4)}` : 'meaning: not found'
   const words = lexical
-    ? `words: rank ${lexical.rank}, bm25 ${lexical.bm25.toFixed(2)}, adds ${lexical.contribution.toFixed(4)}`
+    ? `words: rank ${lexical.rank ?? '-'}, bm25 ${lexical.bm25.toFixed(2)}, adds ${lexical.contribution.toFixed(4)}`
     : 'words: not found'
   return `${meaning} · ${words} · importance x${importanceFactor.toFixed(2)}`
 }

@@ -128,8 +128,14 @@ export const knowledgeChunks = pgTable(
     startOffset: integer().notNull(),
     endOffset: integer().notNull(),
     heading: text(),
+    /** Words of the passage and its headings; null for the only passage of an item. */
+    lexemes: tsvector(),
   },
-  (t) => [uniqueIndex('knowledge_chunks_item').on(t.itemId, t.ordinal)],
+  (t) => [
+    uniqueIndex('knowledge_chunks_item').on(t.itemId, t.ordinal),
+    // Says of an item without looking at its chunks that it has no passages: most have none.
+    index('knowledge_chunks_passages').on(t.itemId).where(sql`lexemes is not null`),
+  ],
 )
 
 /**

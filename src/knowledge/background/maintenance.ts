@@ -196,6 +196,8 @@ export class Maintenance {
     this.#accesses = new Map()
     try {
       await addAccesses(this.#options.db, counts)
+      // A row that finds no room in its page moves to another, and is indexed anew.
+      this.#unsettled = true
     } catch (error) {
       for (const [id, times] of counts) this.#accesses.set(id, (this.#accesses.get(id) ?? 0) + times)
       throw error

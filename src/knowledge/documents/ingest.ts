@@ -3,7 +3,7 @@ import { isTurboError } from '../../base/errors.ts'
 import type { Executor } from '../../db/executor.ts'
 import type { AddContext } from '../store/add.ts'
 import { findCurrent, type ItemRecord, insertItems, updateItem } from '../store/queries.ts'
-import { lexicalOf } from '../text-index.ts'
+import { lexicalOf, passagesOf } from '../text-index.ts'
 import type { DocumentInput, IngestedDocument, IngestInput, PatchInput } from '../types.ts'
 import { type DocumentRow, findDocuments, supersedeEarlier, upsertDocument } from './queries.ts'
 
@@ -94,7 +94,7 @@ async function ingestOne(
         metadata: {},
         lexicalText: lexical.text,
         identifiers: lexical.identifiers,
-        chunks,
+        chunks: passagesOf(read.text, chunks),
         vectors: null,
       }
       const [inserted] = await insertItems(tx, [record], null)

@@ -128,15 +128,19 @@ async function copyOf(source: Float32Array | Pending): Promise<Float32Array> {
 async function join(computation: Computation, signal: AbortSignal | undefined): Promise<void> {
   computation.waiting++
   let giveUp: (() => void) | undefined
+  let hasGivenUp = false
   try {
     const abandoned = new Promise<never>((_resolve, reject) => {
-      giveUp = () => reject(signal?.reason)
+      giveUp = () => {
+        hasGivenUp = true
+        reject(signal?.reason)
+      }
       signal?.addEventListener('abort', giveUp, { once: true })
     })
     await Promise.race([computation.vectors, abandoned])
   } finally {
     if (giveUp) signal?.removeEventListener('abort', giveUp)
     computation.waiting--
-    if (computation.waiting === 0) computation.abort.abort(signal?.reason)
+    if (hasGivenUp && computation.waiting === 0) computation.abort.abort(signal?.reason)
   }
 }

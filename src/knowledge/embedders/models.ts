@@ -68,7 +68,7 @@ const UNKNOWN: ModelTraits = { ...model('mean', undefined, 8192), maxTokens: CHU
 const MODELS: readonly (readonly [RegExp, ModelTraits])[] = [
   [
     /^universal-sentence-encoder-lite\b/,
-    { prefixes: NO_PREFIXES, pooling: 'mean', dimensions: 512, maxTokens: BUILTIN_CHUNK_TOKENS, worth: 0.3 },
+    { prefixes: NO_PREFIXES, pooling: 'mean', dimensions: 512, maxTokens: BUILTIN_CHUNK_TOKENS, worth: 0.5 },
   ],
   [/^bge-small-en\b/, model('cls', 384, 512, PREFIXES.bge)],
   [/^bge-base-en\b/, model('cls', 768, 512, PREFIXES.bge)],

@@ -53,11 +53,7 @@ export function toHit(row: SearchRow, excerpt: Excerpt, denseWeight: number, exp
 
 function explanation(row: SearchRow, weight: number): ResultExplanation {
   const factor = 0.9 + 0.2 * row.importance
-  const lexical =
-    row.lexicalRank === null
-      ? null
-      : { rank: row.lexicalRank, bm25: round(row.bm25 ?? 0), coverage: round(row.coverage ?? 0), weight: 1 }
-  const lexicalPart = row.coverage ?? 0
+  const { lexicalRank, bm25, coverage, passageCoverage, lexicalScore } = row
   return {
     dense:
       row.denseRank === null || row.similarity === null
@@ -66,9 +62,19 @@ function explanation(row: SearchRow, weight: number): ResultExplanation {
             rank: row.denseRank,
             similarity: round(row.similarity),
             weight,
-            contribution: round(row.score / factor - lexicalPart),
+            contribution: round(row.score / factor - lexicalScore),
           },
-    lexical: lexical && { ...lexical, contribution: round(lexicalPart) },
+    lexical:
+      lexicalRank === null && passageCoverage === null
+        ? null
+        : {
+            rank: lexicalRank,
+            bm25: round(bm25 ?? 0),
+            coverage: round(coverage ?? 0),
+            passageCoverage: passageCoverage === null ? null : round(passageCoverage),
+            weight: 1,
+            contribution: round(lexicalScore),
+          },
     importanceFactor: round(factor),
   }
 }

@@ -20,6 +20,15 @@ const LEXICAL_ROWS_MAX = 20_000
 export const ARM_DEPTH = 50
 /** How deep the second, exact search goes: one long item can hold this many of the nearest passages. */
 export const RERUN_DEPTH = 1_000
+/**
+ * Of the score by words, the part that the best passage of a long item has: BM25 of a whole page is lowered by all that it
+ * says besides. Measured in docs/decisions/003-ranking.md.
+ */
+const PASSAGE_SHARE = 0.6
+/** Passages are cut to about one size, so their length says less than that of items. */
+const PASSAGE_B = 0.3
+/** Items whose passages are ranked: the first by items and vectors; as many as are wanted, if more. */
+const PASSAGE_ITEMS = 30
 /** A scope of at most this many items is searched exactly: every word chooses candidates, every vector is compared. */
 export const EXACT_SCOPE_MAX = 2_000
 
@@ -32,8 +41,8 @@ export interface SearchPlan {
   slots: number
   /** Sum of document frequencies that candidates may reach. */
   candidatesMax: number
-  /** Vector as `[x,y,…]`; null leaves the dense arm out. */
-  vector: string | null
+  /** Vector as a binary halfvec; null leaves the dense arm out. */
+  vector: Buffer | null
   space: { id: number; dimensions: number } | null
   /** Compare every vector in scope instead of walking the index. */
   exact: boolean
@@ -78,6 +87,10 @@ export interface SearchRow {
   lexicalRank: number | null
   /** Share of the query's total idf that this item's words carry, 0 to 1. */
   coverage: number | null
+  /** The same of its best passage; null for an item of one passage, and below the items whose passages are ranked. */
+  passageCoverage: number | null
+  /** What the words add to the score, before importance. */
+  lexicalScore: number
   score: number
   /** Seconds until the item expires, by the database's clock; null when it does not. */
   expiresInSeconds: number | null
@@ -143,10 +156,50 @@ function wordsCte(plan: SearchPlan): SQL {
     query as materialized (
       select string_agg(term::text, ' | ') filter (where used)::tsquery as any_of, sum(idf) as idf_total,
         coalesce(bool_and(used), true) as lexical_complete,
-        array_agg(term order by documents, lexeme) as terms, array_agg(idf order by documents, lexeme) as idfs,
-        (select greatest(lexemes / greatest(items, 1)::float8, 1) from knowledge_corpus) as mean_length
+        (select greatest(lexemes / greatest(items, 1)::float8, 1) from knowledge_corpus) as mean_length,
+        ${slotColumns(plan.slots)}
       from words
     )`
+}
+
+/** One raw piece of text a word of the query: as templates in templates, each search would compile hundreds. */
+function eachSlot(slots: number, separator: string, text: (slot: number) => string): SQL {
+  return sql.raw(Array.from({ length: slots }, (_, index) => text(index + 1)).join(separator))
+}
+
+/** The words as columns `term_1`, `idf_1`, …: an array would be searched for its n-th element once a row. */
+function slotColumns(slots: number): SQL {
+  return eachSlot(
+    slots,
+    ', ',
+    (slot) => `(array_agg(term order by documents, lexeme))[${slot}] as term_${slot},
+        (array_agg(idf order by documents, lexeme))[${slot}] as idf_${slot}`,
+  )
+}
+
+const C = Math.PI ** 2 / 6
+/**
+ * The words of a row, fetched and unpacked once: each `ts_rank` would do that again with those of a long item. There are
+ * no weights, so this one changes nothing.
+ */
+const IN_MEMORY = sql.raw(`setweight(lexemes, 'D')`)
+const ROWS_MAX = sql.raw(String(LEXICAL_ROWS_MAX))
+/** The k of {@link lexicalCtes} for an item, and what follows from it. */
+const LENGTH_FACTOR = lengthFactor(B, 'mean_length')
+const PASSAGE_LENGTH_FACTOR = lengthFactor(PASSAGE_B, '(avg(length(lexemes)) over ())::float8')
+const SATURATION = sql.raw(`1 + ${C / 2} / k as p, ${C / 2} / k as q, 1 + k as m, 10 * k as n`)
+
+function lengthFactor(b: number, meanLength: string): SQL {
+  return sql.raw(`${C} * (greatest(0.6, ${K1 * (1 - b)} + ${K1 * b} * length(lexemes) / ${meanLength}) - 0.5)`)
+}
+
+/** The sum over the words of the query for a row of `lexemes` and {@link SATURATION}: see {@link lexicalCtes}. */
+function bm25(slots: number): SQL {
+  return eachSlot(
+    slots,
+    ' + ',
+    (slot) => `coalesce(idf_${slot} * (p / (m - n * nullif(ts_rank(lexemes, term_${slot}), 0)) - q), 0)`,
+  )
 }
 
 /**
@@ -160,35 +213,31 @@ function wordsCte(plan: SearchPlan): SQL {
 function lexicalCtes(plan: SearchPlan): SQL {
   if (plan.text === null) {
     return sql`query as (select true as lexical_complete),
+    scored as (select where false),
     lexical as (select null::bigint as id, null::real as importance, null::float8 as bm25,
-      null::float8 as coverage, null::bigint as rank, null::bigint as matched where false)`
+      null::float8 as coverage, null::bigint as rank where false)`
   }
-  const words = Array.from({ length: plan.slots }, (_, index) => {
-    const slot = sql.raw(`[${index + 1}]`)
-    return sql`coalesce((select idfs${slot} from query) *
-          (p / (m - n * nullif(ts_rank(lexemes, (select terms${slot} from query)), 0)) - q), 0)`
-  })
-  const half = (Math.PI * Math.PI) / 12
   // By the words first, whatever the planner thinks of the scope; in a narrow scope the scope may well come first.
   const fence = plan.exact ? sql`` : sql`offset 0`
-  const matching = sql`(select * from agent_knowledge where lexemes @@ (select any_of from query) ${fence})`
   return sql`${wordsCte(plan)},
-    candidates as (
-      select id, importance, lexemes, 1 + ${sql.raw(String(half))} / k as p, ${sql.raw(String(half))} / k as q, 1 + k as m, 10 * k as n
-      from (
-        select k.id, k.importance, k.lexemes, ${sql.raw(String(2 * half))} * (greatest(0.6,
-          ${sql.raw(String(K1 * (1 - B)))} + ${sql.raw(String(K1 * B))} * length(k.lexemes) / (select mean_length from query)) - 0.5) as k
-        from ${matching} k
-        where ${inScope(plan.filter)}
-        limit ${sql.raw(String(LEXICAL_ROWS_MAX))}
-      ) matching
-      offset 0
+    scored as materialized (
+      select id, importance, ${bm25(plan.slots)} as bm25
+      from query,
+        lateral (
+          select id, importance, lexemes, ${SATURATION}
+          from (
+            select k.id, k.importance, ${IN_MEMORY} as lexemes, ${LENGTH_FACTOR} as k
+            from (select * from agent_knowledge where lexemes @@ any_of ${fence}) k
+            where ${inScope(plan.filter)}
+            limit ${ROWS_MAX}
+          ) matching
+          offset 0
+        ) candidates
     ),
     lexical as materialized (
-      select id, importance, bm25, bm25 / (select idf_total from query) as coverage, count(*) over () as matched,
+      select id, importance, bm25, bm25 / (select idf_total from query) as coverage,
         row_number() over (order by bm25 desc, id) as rank
-      from (select id, importance, ${sql.join(words, sql` + `)} as bm25 from candidates) ranked
-      order by bm25 desc, id limit ${sql.raw(String(plan.depth))}
+      from (select * from scored order by bm25 desc, id limit ${sql.raw(String(plan.depth))}) best
     )`
 }
 
@@ -196,7 +245,7 @@ function denseCtes(plan: SearchPlan): SQL {
   if (plan.vector === null || plan.space === null) {
     return sql`nearest as (select null::float8 as distance where false),
     dense as (select null::bigint as id, null::real as importance, null::bigint as chunk_id,
-      null::float8 as similarity, null::bigint as rank, null::float8 as floor where false)`
+      null::float8 as similarity, null::bigint as rank, null::float8 as excess where false)`
   }
   const type = sql.raw(`halfvec(${plan.space.dimensions})`)
   const distance = sql`v.embedding::${type} <=> (select vector from target)`
@@ -204,72 +253,119 @@ function denseCtes(plan: SearchPlan): SQL {
   const depth = sql.raw(String(plan.depth))
   // As an array, whatever the planner thinks of the scope: it finds the vectors by their items.
   const listed = sql`
-    (select v.item_id, v.chunk_id, ${distance} as distance
-     from knowledge_vectors v
+    (select v.item_id, v.chunk_id, k.importance, ${distance} as distance
+     from knowledge_vectors v join agent_knowledge k on k.id = v.item_id
      where v.space_id = ${space}
        and v.item_id = any((select array_agg(k.id) from agent_knowledge k where ${inScope(plan.filter)})::bigint[])
      order by ${distance} limit ${depth})`
   const all = sql`
-    (select v.item_id, v.chunk_id, ${distance} as distance
+    (select v.item_id, v.chunk_id, k.importance, ${distance} as distance
      from knowledge_vectors v join agent_knowledge k on k.id = v.item_id
      where v.space_id = ${space} and ${inScope(plan.filter)}
      order by ${distance} limit ${depth})`
-  // The scope as a subquery and not as a join: without statistics, as after a bulk load, the planner takes almost
+  // Each vector's item by itself and not as a join: without statistics, as after a bulk load, the planner takes almost
   // nothing for current, starts from the items and compares every vector.
   const part = (which: SQL) => sql`
-    (select v.item_id, v.chunk_id, ${distance} as distance
-     from knowledge_vectors v
+    (select v.item_id, v.chunk_id, k.importance, ${distance} as distance
+     from knowledge_vectors v,
+       lateral (select k.importance from agent_knowledge k where k.id = v.item_id and ${inScope(plan.filter)} offset 0) k
      where v.space_id = ${space} and ${which}
-       and (select ${inScope(plan.filter)} from agent_knowledge k where k.id = v.item_id)
      order by ${distance} limit ${depth})`
   const exact = plan.narrow ? listed : all
   const arms = plan.exact ? exact : sql`${part(sql`v.indexed`)} union all ${part(sql`not v.indexed`)}`
   return sql`
-    target as materialized (select ${plan.vector}::${type} as vector),
+    target as materialized (select ${sql.param(plan.vector)}::${type} as vector),
     nearest as materialized (
-      select item_id, chunk_id, distance from (${arms}) arms
+      select item_id, chunk_id, importance, distance from (${arms}) arms
       order by distance, chunk_id limit ${depth}
     ),
+    arm as (
+      select case when count(*) = ${depth} then 1 - max(distance) else 0 end as floor, 1 - max(distance) as least
+      from nearest
+    ),
     dense as materialized (
-      select item_id as id, (select importance from agent_knowledge k where k.id = item_id) as importance, chunk_id,
-        1 - distance as similarity,
-        row_number() over (order by distance, item_id) as rank,
-        (select case when count(*) = ${depth} then 1 - max(distance) else 0 end from nearest) as floor
+      select item_id as id, min(importance) as importance, min(chunk_id) filter (where nth = 1) as chunk_id,
+        1 - min(distance) as similarity, row_number() over (order by min(distance), item_id) as rank,
+        1 - min(distance) - min(floor)
+          + coalesce(sum((1 - distance - least) / 2 ^ (nth - 1)) filter (where ${plan.text !== null} and nth > 1), 0) as excess
       from (
-        select distinct on (item_id) item_id, chunk_id, distance
-        from nearest order by item_id, distance, chunk_id
-      ) best
+        select *, row_number() over (partition by item_id order by distance, chunk_id) as nth from nearest
+      ) ordered cross join arm
+      group by item_id
     )`
 }
 
-/** Both arms, their fusion and the winning items in one statement, so one round trip. */
+/** BM25 of each passage of the first items, and the best of each item as a share of the query's idf. */
+function passagesCte(plan: SearchPlan): SQL {
+  if (plan.text === null) return sql`passages as (select null::bigint as id, null::float8 as coverage where false)`
+  return sql`
+    passages as materialized (
+      select id, max(bm25) / (select idf_total from query) as coverage
+      from (
+        select id, ${bm25(plan.slots)} as bm25
+        from query,
+          lateral (
+            select id, lexemes, ${SATURATION}
+            from (
+              select f.id, c.lexemes, ${PASSAGE_LENGTH_FACTOR} as k
+              from fused f,
+                lateral (select lexemes from knowledge_chunks where item_id = f.id and lexemes is not null offset 0) c
+              where f.place <= ${passageItems(plan)}
+            ) sized
+            offset 0
+          ) cut
+      ) ranked
+      group by id
+    )`
+}
+
+/** Not of the explanation, which looks at more rows and must tell of the same answer. */
+function passageItems(plan: SearchPlan): SQL {
+  return sql.raw(String(Math.max(PASSAGE_ITEMS, plan.contentsMax)))
+}
+
+/** Both arms, their fusion, the passages of the first items and the winning items in one statement, so one round trip. */
 export function searchStatement(plan: SearchPlan): SQL {
   const { minSimilarity, keepsDissimilar } = plan
-  const similar = minSimilarity === null ? sql`true` : sql`coalesce(t.similarity >= ${minSimilarity}::float8, false)`
+  const isSimilar = (row: SQL) =>
+    minSimilarity === null ? sql`true` : sql`coalesce(${row}.similarity >= ${minSimilarity}::float8, false)`
+  const similar = isSimilar(sql`t`)
   const threshold = minSimilarity === null || keepsDissimilar ? sql`` : sql`where d.similarity >= ${minSimilarity}`
+  const share = sql.raw(String(PASSAGE_SHARE))
   return sql`
     with ${lexicalCtes(plan)}, ${denseCtes(plan)},
     fused as materialized (
-      select coalesce(d.id, l.id) as id, d.chunk_id, d.similarity, d.rank as dense_rank, l.bm25, l.coverage,
-        l.rank as lexical_rank,
-        (coalesce(l.coverage, 0) + coalesce(${plan.denseWeight}::float8 * (d.similarity - d.floor), 0))
-          * (0.9 + 0.2 * coalesce(d.importance, l.importance)) as score
-      from dense d full join lexical l on l.id = d.id ${threshold}
+      select *, row_number() over (order by ${isSimilar(sql`f`)} desc, words + meaning desc, id) as place
+      from (
+        select coalesce(d.id, l.id) as id, d.chunk_id, d.similarity, d.rank as dense_rank, l.bm25, l.coverage,
+          l.rank as lexical_rank, coalesce(d.importance, l.importance) as importance, coalesce(l.coverage, 0) as words,
+          coalesce(${plan.denseWeight}::float8 * d.excess, 0) as meaning
+        from dense d full join lexical l on l.id = d.id ${threshold}
+      ) f
     ),
-    top as materialized (select * from fused order by score desc, id limit ${plan.limit})
+    ${passagesCte(plan)},
+    top as materialized (
+      select *, (lexical_score + meaning) * (0.9 + 0.2 * importance) as score
+      from (
+        select f.*, p.coverage as passage_coverage, (1 - ${share}) * words
+          + case when place <= ${passageItems(plan)} then ${share} * coalesce(p.coverage, words) else 0 end as lexical_score
+        from fused f left join passages p on p.id = f.id
+      ) f
+      order by score desc, id limit ${plan.limit}
+    )
     select k.id,
       case when ${similar} and row_number() over best <= ${plan.contentsMax}
         and sum(octet_length(k.content)) over best <= ${ANSWER_BYTES_MAX} then k.content end as content,
       k.title, k.knowledge_type, k.category, k.tags, k.project, k.scope, k.source_session,
       k.source_task, k.source_agent, k.source_url, k.source_commit, k.created_at, k.importance,
       (select path from documents where documents.id = k.document_id) as path, c.start_offset, c.end_offset,
-      t.similarity, t.dense_rank, t.bm25, t.lexical_rank, t.coverage, t.score,
+      t.similarity, t.dense_rank, t.bm25, t.lexical_rank, t.coverage, t.passage_coverage, t.lexical_score, t.score,
       extract(epoch from k.expires_at - now())::float8 as expires_in_seconds, facts.*
     from (
       select (select count(*) from fused) as total_candidates, (select count(*) from nearest) as dense_found,
         (select 1 - max(distance) from nearest) as least_similarity,
         (select lexical_complete from query)
-          and coalesce((select matched from lexical limit 1), 0) < ${sql.raw(String(LEXICAL_ROWS_MAX))} as lexical_complete,
+          and (select count(*) from scored) < ${ROWS_MAX} as lexical_complete,
         exists (select from agent_knowledge k where embedding_state = 'pending' and ${inScope(plan.filter)}) as backlog
     ) facts
     left join (top t join agent_knowledge k on k.id = t.id) on true

@@ -4,7 +4,7 @@ import type { AnswerCache } from '../cache.ts'
 import { isNarrowed } from '../scope-queries.ts'
 import type { SpaceRow } from '../spaces/queries.ts'
 import type { EmbeddingSpaces } from '../spaces/spaces.ts'
-import { toVectorText } from '../spaces/vectors.ts'
+import { toHalfvec } from '../spaces/vectors.ts'
 import { identifierTokens } from '../text/identifiers.ts'
 import type { QueryExplanation, QueryHit, QueryInput, QueryMode, QueryResult } from '../types.ts'
 import { fitToTokens } from './budget.ts'
@@ -188,10 +188,10 @@ async function queryVector(
   text: string,
   mode: QueryMode,
   degraded: string[],
-): Promise<{ space: SpaceRow; vector: string } | null> {
+): Promise<{ space: SpaceRow; vector: Buffer } | null> {
   try {
     const { space, vectors } = await spaces.embed([text], 'query', EMBED_WAIT_MS)
-    return { space, vector: toVectorText(vectors[0] as Float32Array) }
+    return { space, vector: toHalfvec(vectors[0] as Float32Array) }
   } catch (error) {
     if (mode === 'vector' || !isTurboError(error, 'embedder_unavailable', 'space_mismatch', 'invalid_input'))
       throw error
@@ -203,7 +203,7 @@ async function queryVector(
 async function planSearch(
   { db, spaces }: QueryContext,
   input: QueryInput,
-  embedding: { space: SpaceRow; vector: string } | null,
+  embedding: { space: SpaceRow; vector: Buffer } | null,
   mode: QueryMode,
 ): Promise<SearchPlan> {
   const { project, scope, knowledgeType, category, tags, source, since: from, asOf } = input

@@ -137,7 +137,8 @@ export class EmbeddingSpaces {
     timeoutMs: number,
   ): Promise<{ space: SpaceRow; vectors: Float32Array[] }> {
     const deadline = AbortSignal.timeout(timeoutMs)
-    const state = await Promise.race([this.settled(), this.#stateAtEndOf(deadline)])
+    const known = this.#state
+    const state = known.ready ? known : await Promise.race([this.settled(), this.#stateAtEndOf(deadline)])
     if (!state.ready) {
       const code = state.problem === 'space_mismatch' ? state.problem : 'embedder_unavailable'
       throw new TurboError(code, state.detail, { next: 'Ask by words (mode text), or see `agent-turbo doctor`.' })

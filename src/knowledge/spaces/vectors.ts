@@ -1,16 +1,3 @@
-/**
- * A vector as pgvector's text. Five decimals are below half precision's resolution for unit vectors, and short numbers
- * halve what travels.
- */
-export function toVectorText(vector: Float32Array): string {
-  let text = '['
-  for (let index = 0; index < vector.length; index += 1) {
-    if (index > 0) text += ','
-    text += Math.round((vector[index] as number) * 1e5) / 1e5
-  }
-  return `${text}]`
-}
-
 /** Below this a half has no exponent left: it counts units of 2^-24. */
 const HALF_NORMAL_MIN = 2 ** -14
 /** The bits of a float that is 2^-15; half precision begins to count exponents here, single precision at 2^-127. */

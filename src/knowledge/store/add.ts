@@ -7,7 +7,7 @@ import type { SpaceRow } from '../spaces/queries.ts'
 import type { EmbeddingSpaces } from '../spaces/spaces.ts'
 import { embeddingText, toHalfvec } from '../spaces/vectors.ts'
 import { contentHash } from '../text/normalize.ts'
-import { lexicalOf } from '../text-index.ts'
+import { lexicalOf, passagesOf } from '../text-index.ts'
 import type { AddInput, AddResult, BatchFailure, BatchResult } from '../types.ts'
 import { findCurrent, findItem, type InsertedRow, type ItemRecord, insertItems, supersede } from './queries.ts'
 
@@ -213,7 +213,7 @@ export async function toRecord(context: AddContext, input: AddInput): Promise<It
     metadata: input.metadata ?? {},
     lexicalText: text,
     identifiers,
-    chunks: await context.reader.chunk(input.content, context.spaces.chunkLimits()),
+    chunks: passagesOf(input.content, await context.reader.chunk(input.content, context.spaces.chunkLimits())),
     vectors: null,
   }
 }

@@ -3,6 +3,7 @@ import type { Executor } from '../../db/executor.ts'
 import { ANSWER_BYTES_MAX, inScope } from '../scope-queries.ts'
 import { SPACE_SWITCH_LOCK, type SpaceRow } from '../spaces/queries.ts'
 import { toHalfvecArray } from '../spaces/vectors.ts'
+import type { LexicalText } from '../text-index.ts'
 import type { EmbeddingState, KnowledgeFilter, PatchInput } from '../types.ts'
 
 /** One item ready to be stored: hashed, cut into chunks, its identifiers found, its vectors computed where possible. */
@@ -28,7 +29,8 @@ export interface ItemRecord {
   lexicalText: string
   /** Whole identifiers, lower case. */
   identifiers: string[]
-  chunks: { start: number; end: number; heading: string | null }[]
+  /** `lexical` is what the words of the passage are, where an item has several. */
+  chunks: { start: number; end: number; heading: string | null; lexical: LexicalText | null }[]
   /** One binary `halfvec` a chunk, or null when they are to be computed later. */
   vectors: Buffer[] | null
 }
@@ -76,6 +78,8 @@ export function insertItems(db: Executor, records: ItemRecord[], space: SpaceRow
       start_offset: chunk.start,
       end_offset: chunk.end,
       heading: chunk.heading,
+      lexical_text: chunk.lexical?.text ?? null,
+      identifiers: chunk.lexical?.identifiers ?? null,
     })),
   )
   const vectors = records.flatMap((record, position) =>
@@ -125,10 +129,12 @@ export function insertItems(db: Executor, records: ItemRecord[], space: SpaceRow
     ),
     stored as materialized (select i.position, id, n.embedding_state from inserted n join input i using (id)),
     cut as (
-      insert into knowledge_chunks (item_id, ordinal, start_offset, end_offset, heading)
-      select s.id, c.ordinal, c.start_offset, c.end_offset, c.heading
+      insert into knowledge_chunks (item_id, ordinal, start_offset, end_offset, heading, lexemes)
+      select s.id, c.ordinal, c.start_offset, c.end_offset, c.heading,
+        to_tsvector('english', c.lexical_text) || array_to_tsvector(c.identifiers)
       from json_to_recordset(${JSON.stringify(chunks)}::json)
-        as c(position int, ordinal int, start_offset int, end_offset int, heading text)
+        as c(position int, ordinal int, start_offset int, end_offset int, heading text, lexical_text text,
+          identifiers text[])
       join stored s using (position)
       order by s.id, c.ordinal
       returning id, item_id, ordinal
