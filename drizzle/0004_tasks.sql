@@ -302,6 +302,8 @@ DECLARE
   waiting text[] := ARRAY(SELECT task_id FROM added WHERE depends_on_tasks <> '{}');
   entries jsonb[];
   ready boolean;
+  forward boolean;
+  unsettled text[];
 BEGIN
   SELECT array_agg(jsonb_build_object('session_id', session_id, 'task_id', task_id, 'action_type', 'task_created',
       'action_description', format('%s task of priority %s', task_type, task_priority),
@@ -315,16 +317,18 @@ BEGIN
   END IF;
   IF waiting <> '{}' THEN
     PERFORM task_sync_edges(waiting);
+    SELECT bool_or(p.task_seq >= t.task_seq), array_agg(DISTINCT t.task_id) FILTER (WHERE task_ended(p.status))
+    INTO forward, unsettled
+    FROM agent_tasks t CROSS JOIN unnest(t.depends_on_tasks) AS u(parent)
+    CROSS JOIN LATERAL (SELECT task_seq, status FROM agent_tasks WHERE task_id = u.parent LIMIT 1) p
+    WHERE t.task_id = ANY (waiting);
     -- Edges to what came before make no ring. Tasks that are there already cannot depend on the new ones.
-    IF EXISTS (SELECT FROM agent_tasks t CROSS JOIN unnest(t.depends_on_tasks) AS u(parent)
-        CROSS JOIN LATERAL (SELECT task_seq FROM agent_tasks WHERE task_id = u.parent LIMIT 1) p
-        WHERE t.task_id = ANY (waiting) AND p.task_seq >= t.task_seq) THEN
+    IF forward THEN
       PERFORM task_refuse_cycle(waiting);
     END IF;
-    entries := entries || task_settle(ARRAY(
-      SELECT DISTINCT t.task_id FROM agent_tasks t CROSS JOIN unnest(t.depends_on_tasks) AS u(parent)
-      CROSS JOIN LATERAL (SELECT status FROM agent_tasks WHERE task_id = u.parent LIMIT 1) p
-      WHERE t.task_id = ANY (waiting) AND task_ended(p.status)));
+    IF unsettled IS NOT NULL THEN
+      entries := entries || task_settle(unsettled);
+    END IF;
   END IF;
   IF ready THEN
     PERFORM pg_notify('task_ready', '');

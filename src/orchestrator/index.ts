@@ -28,7 +28,7 @@ export { SESSION_STATUSES } from './sessions/states.ts'
 export type * from './sessions/types.ts'
 export { TASK_STATUSES } from './states.ts'
 export type { TaskService } from './tasks/service.ts'
-export type { CreatedTask, Task, TaskSummary } from './tasks/types.ts'
+export type { Task, TaskSummary } from './tasks/types.ts'
 
 /** Sessions, tasks, the audit trail, and what an agent must know when it starts. */
 export interface OrchestratorServices {

@@ -64,9 +64,10 @@ async function createNamed(
   // Parents first: then no edge points forward, and the database need not look for rings.
   const ordered = inOrder(fresh) ?? fresh
   const made = ordered.length === 0 ? [] : await insertTasks(tx, ordered.map(recordOf))
-  // A task may have moved within the statement: one whose parent has failed is blocked, skipped or cancelled already.
-  const blocked = made.filter(({ status }) => status === 'blocked').map(({ taskId }) => taskId)
-  const settled = blocked.length === 0 ? [] : await statusesOf(tx, blocked)
+  // One whose parent has ended before is settled within the statement, and so are those behind it.
+  const ids = new Set(fresh.map(({ taskId }) => taskId))
+  const isSettled = fresh.some(({ parents }) => parents.some((parent) => !ids.has(parent)))
+  const settled = isSettled ? await statusesOf(tx, [...ids]) : []
   return inOrderOf(named, [...made, ...settled], twins)
 }
 

@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Executor } from '../../db/executor.ts'
 import type { TaskStatus } from '../states.ts'
+import { laneHeads } from './lane-queries.ts'
 import type { Attempt, Dependency, TaskFilter, TaskInput, TaskReport, TaskSummary } from './types.ts'
 
 /** What a batch refers to, as far as it exists. */
@@ -12,12 +13,17 @@ export interface Known {
   duplicates: { dedupeKey: string; taskId: string; status: TaskStatus }[]
 }
 
+/** One probe for each id: a plan made for ten ids compares ten thousand with every task there is. */
+const taskById = sql`
+    cross join lateral (select task_id, status from agent_tasks where task_id = u.id limit 1) t`
+
 export async function findKnown(
   db: Executor,
   { taskIds, sessionIds, dedupeKeys }: { taskIds: string[]; sessionIds: string[]; dedupeKeys: string[] },
 ): Promise<Known> {
   const rows = await db.query<Known>(sql`
-    select array(select task_id from agent_tasks where task_id = any(${sql.param(taskIds)}::text[])) as tasks,
+    select array(
+        select t.task_id from unnest(${sql.param(taskIds)}::text[]) as u(id) ${taskById}) as tasks,
       array(select session_id from agent_sessions where session_id = any(${sql.param(sessionIds)}::text[])) as sessions,
       (select coalesce(json_agg(json_build_object('dedupeKey', dedupe_key, 'taskId', task_id, 'status', status)), '[]')
        from agent_tasks
@@ -89,7 +95,8 @@ export function insertTasks(db: Executor, records: TaskRecord[]): Promise<{ task
 
 /** The statuses of tasks that are there, by id. */
 export function statusesOf(db: Executor, taskIds: string[]): Promise<{ taskId: string; status: TaskStatus }[]> {
-  return db.query(sql`select task_id, status from agent_tasks where task_id = any(${sql.param(taskIds)}::text[])`)
+  return db.query(sql`
+    select t.task_id, t.status from unnest(${sql.param(taskIds)}::text[]) as u(id) ${taskById}`)
 }
 
 const SUMMARY_COLUMNS = sql.raw(`t.task_id, t.session_id, t.plan_id, t.project, t.task_type, t.task_description,
@@ -123,13 +130,18 @@ export function listTasks(
 ): Promise<SummaryRow[]> {
   const { ready = false } = filter
   const order = ready ? sql`t.queue_rank, t.task_seq` : sql`t.task_seq desc`
+  const columns = sql`t.task_id, t.task_seq, t.queue_rank, length(t.task_description) as chars`
+  const found = sql`${matches(filter)} ${behind(after)} order by ${order} limit ${limit + 1}`
+  const lanes = sql`heads cross join lateral (
+        select ${columns} from agent_tasks t where t.lane = heads.lane and ${found}) t
+        order by ${order} limit ${limit + 1}`
   return db.query<SummaryRow>(sql`
+    ${ready ? sql`with recursive ${laneHeads}` : sql``}
     select ${SUMMARY_COLUMNS}, t.task_seq, t.queue_rank, page.found > page.place as more
     from (
       select task_seq, task_id, row_number() over seen as place, count(*) over () as found, sum(chars) over seen as chars
       from (
-        select t.task_id, t.task_seq, t.queue_rank, length(t.task_description) as chars from agent_tasks t
-        where ${matches(filter)} ${behind(after)} order by ${order} limit ${limit + 1}
+        ${ready ? sql`select t.* from ${lanes}` : sql`select ${columns} from agent_tasks t where ${found}`}
       ) t
       window seen as (order by ${order})
     ) page join agent_tasks t using (task_id)

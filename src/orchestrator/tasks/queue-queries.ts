@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Executor } from '../../db/executor.ts'
 import type { TaskStatus } from '../states.ts'
+import { laneHeads } from './lane-queries.ts'
 import type { ClaimedTask, ClaimRequest, EndedAttempt, FinishInput, Heartbeat } from './queue-types.ts'
 
 /** Leases reaped, and due tasks let in, by one claim: what a worker does for all of them in passing. */
@@ -66,15 +67,7 @@ export function claim(db: Executor, request: ClaimRequest): Promise<ClaimedTask[
           select from agent_accounts a
           where a.account_key = ${JSON.stringify(accounts ?? {})}::jsonb->>p and a.paused_until > now())) as platforms
     ),
-    heads as (
-      (select lane, queue_rank from agent_tasks where queue_rank is not null
-       order by lane, queue_rank, task_seq limit 1)
-      union all
-      select next.lane, next.queue_rank from heads cross join lateral (
-        select t.lane, t.queue_rank from agent_tasks t
-        where t.queue_rank is not null and t.lane > heads.lane
-        order by t.lane, t.queue_rank, t.task_seq limit 1) next
-    ),
+    ${laneHeads},
     lanes as materialized (
       select h.lane, needs->>3 as concurrency_key, (needs->>4)::int as concurrency_limit
       from heads h cross join lateral (select h.lane::jsonb as needs) n cross join usable u
