@@ -42,15 +42,13 @@ export class Fitter {
       const dropped = droppedOf(lines.slice(count), maxTokens)
       return render(lines.slice(0, count), { sections, dropped, maxTokens }, time)
     }
-    let count = 0
-    for (let sum = 0; count < lines.length; count++) {
-      sum += this.#tokensOf(piece(lines[count] as (typeof lines)[number]))
-      if (sum > maxTokens) break
-    }
-    // What stands around the lines is counted with them: the first guess is a few lines too many.
+    const pieces = lines.map(piece)
+    let count = this.#prefix(pieces, maxTokens)
+    // Where something must go, room for saying so is left at once: counting a whole answer is what takes long here.
+    if (count < lines.length) count = this.#prefix(pieces, maxTokens - this.#tokensOf(make(0, SOME_TIME).text))
     let tokens = this.#countTokens(make(count, SOME_TIME).text)
     while (tokens > maxTokens && count > 0) {
-      count = this.#fewer(lines.slice(0, count).map(piece), tokens - maxTokens)
+      count = this.#fewer(pieces.slice(0, count), tokens - maxTokens)
       tokens = this.#countTokens(make(count, SOME_TIME).text)
     }
     assert(tokens <= maxTokens, `a landing context without lines has ${tokens} tokens`)
@@ -62,6 +60,16 @@ export class Fitter {
       tokens,
       at: (generatedAt) => ({ content: make(count, generatedAt).content, version, tokens, generatedAt }),
     }
+  }
+
+  /** How many of the first pieces have at most `max` tokens together. */
+  #prefix(pieces: string[], max: number): number {
+    let count = 0
+    for (let sum = 0; count < pieces.length; count++) {
+      sum += this.#tokensOf(pieces[count] as string)
+      if (sum > max) break
+    }
+    return count
   }
 
   /** How many pieces are left when the last ones that make `excess` tokens go; one fewer at least. */
