@@ -5,8 +5,8 @@ const PAUSE_MS_MAX = 30_000
 
 export interface LoopOptions {
   name: string
-  /** Pause between steps while there is nothing to do. */
-  idleMs: number
+  /** Pause between steps while there is nothing to do; a function where it is to be another one each time. */
+  idleMs: number | (() => number)
   log: Log
   /** One bounded piece of work; true when there is more to do at once. */
   step: (signal: AbortSignal) => Promise<boolean>
@@ -41,18 +41,19 @@ export function createLoop({ name, idleMs, log, step }: LoopOptions): Loop {
   const run = async () => {
     let failures = 0
     while (!stopping.signal.aborted) {
+      const restMs = typeof idleMs === 'number' ? idleMs : idleMs()
       woken = false
       try {
         const more = await step(stopping.signal)
         failures = 0
-        if (!more) await pause(idleMs)
+        if (!more) await pause(restMs)
       } catch (error) {
         if (stopping.signal.aborted) return
         failures += 1
         if (failures === 1) log.warn({ loop: name, err: error }, 'background step failed, will be tried again')
         // A wake-up must not turn a failing step into a busy loop.
         woken = false
-        await pause(Math.min(idleMs * 2 ** failures, PAUSE_MS_MAX) * (0.5 + Math.random() / 2))
+        await pause(Math.min(restMs * 2 ** failures, PAUSE_MS_MAX) * (0.5 + Math.random() / 2))
       }
     }
   }

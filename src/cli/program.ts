@@ -3,6 +3,7 @@ import { VERSION } from '../base/version.ts'
 import { type Bind, type CommandFactory, plainCommand } from './command.ts'
 import { addCommand } from './commands/add.ts'
 import { completionCommand } from './commands/completion.ts'
+import { demoCommand } from './commands/demo.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { embeddingsCommand } from './commands/embeddings.ts'
 import { exportCommand } from './commands/export.ts'
@@ -20,9 +21,12 @@ import { showCommand } from './commands/show.ts'
 import { sourcesCommand } from './commands/sources.ts'
 import { statsCommand } from './commands/stats.ts'
 import { versionCommand } from './commands/version.ts'
+import { workerCommand } from './commands/worker.ts'
+import { workersCommand } from './commands/workers.ts'
 
 const COMMANDS: readonly CommandFactory[] = [
   serveCommand,
+  workerCommand,
   addCommand,
   queryCommand,
   listCommand,
@@ -35,10 +39,12 @@ const COMMANDS: readonly CommandFactory[] = [
   landingCommand,
   nodeCommand,
   serviceCommand,
+  workersCommand,
   statsCommand,
   keysCommand,
   embeddingsCommand,
   doctorCommand,
+  demoCommand,
   versionCommand,
 ]
 

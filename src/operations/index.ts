@@ -9,6 +9,7 @@ import { getLandingContext } from './landing.ts'
 import { getNode, getService, listNodes, listServices, putNode, putService } from './nodes.ts'
 import { getEmbeddings, getHealth, useEmbeddings } from './service.ts'
 import { createSession, getSession, getSessionHistory, listSessions, patchSession } from './sessions.ts'
+import { drainWorker, listWorkers } from './workers.ts'
 
 export type { Health, Turbo } from './facade.ts'
 export { type HttpRoute, inputFields, type Operation, parseInput } from './operation.ts'
@@ -52,6 +53,8 @@ export const operations = [
   listServices,
   getService,
   putService,
+  listWorkers,
+  drainWorker,
   createApiKey,
   listApiKeys,
   revokeApiKey,

@@ -99,6 +99,19 @@ export async function killOrphans(identity: ProcessIdentity, runId: string): Pro
   return marked.length
 }
 
+/** Kills whatever carries the mark of a run of which nothing else is known; how many processes that were. */
+export async function killMarked(runId: string): Promise<number> {
+  const marked = await markedProcesses(await readProcesses(), `${RUN_MARK}=${runId}`)
+  for (const pid of marked) signalTo(pid, 'SIGKILL')
+  return marked.length
+}
+
+/** True while the process that `identity` names is there. */
+export async function isAlive(identity: ProcessIdentity): Promise<boolean> {
+  const rows = await readProcesses()
+  return rows.some(({ pid, started }) => pid === identity.pid && started === identity.started)
+}
+
 /** The identity of a process that was just started; `started` stays empty where processes cannot be listed. */
 export async function identify(pid: number): Promise<ProcessIdentity> {
   const rows = await readProcesses().catch(() => [])

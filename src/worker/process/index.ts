@@ -1,5 +1,5 @@
 export { childEnvironment, isWithheld } from './environment.ts'
-export { killOrphans, type ProcessIdentity } from './group.ts'
+export { identify, isAlive, killMarked, killOrphans, type ProcessIdentity } from './group.ts'
 export { HeadAndTail, joinKept, type KeptText } from './kept-text.ts'
 export {
   DEFAULT_LIMITS,
