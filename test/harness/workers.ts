@@ -7,7 +7,7 @@ import { createLog } from '../../src/base/log.ts'
 import { openDatabase, type Store } from '../../src/db/index.ts'
 import { createOrchestrator, type Orchestrator, type Task, type TaskInput } from '../../src/orchestrator/index.ts'
 import { createWorker, type Worker, type WorkerServices, type WorkerSettings } from '../../src/worker/index.ts'
-import { testDatabase } from './database.ts'
+import { type TestPlace, testPlace } from './database.ts'
 
 /** A queue in a store of its own, and workers on it. */
 export interface WorkerWorld {
@@ -27,8 +27,10 @@ export interface WorkerWorld {
 
 export const WAIT_MS = 20_000
 
-export async function workerWorld(): Promise<WorkerWorld> {
-  const { db, config, drop } = await testDatabase()
+/** @param place where the store is; by default on the engine of this project */
+export async function workerWorld(place?: TestPlace): Promise<WorkerWorld> {
+  const { config, drop } = place ?? (await testPlace('migrated'))
+  const db = await openDatabase(config)
   const folder = mkdtempSync(join(tmpdir(), 'agent-turbo-workers-'))
   const log = createLog({ level: 'silent' })
   const over = (store: Store) =>
@@ -74,7 +76,7 @@ export async function workerWorld(): Promise<WorkerWorld> {
       ),
     async drop() {
       await Promise.all(workers.map((worker) => worker.stop()))
-      await Promise.all(stores.map((store) => store.stop()))
+      await Promise.all([db, ...stores].map((store) => store.stop()))
       rmSync(folder, { recursive: true, force: true })
       await drop()
     },
