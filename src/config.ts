@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -50,8 +51,8 @@ const settings = z.object({
   AGENT_TURBO_URL: httpUrl.optional(),
   AGENT_TURBO_API_KEY: z.string().max(10_000).optional(),
   AGENT_TURBO_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
-  AGENT_TURBO_WORKER_CONCURRENCY: whole(1, 1_000).optional(),
-  MAX_CONCURRENT_AGENTS: whole(1, 1_000).optional(),
+  AGENT_TURBO_WORKER_CONCURRENCY: whole(1, 64).optional(),
+  MAX_CONCURRENT_AGENTS: whole(1, 64).optional(),
   AGENT_TURBO_LEASE_SECONDS: whole(5, 86_400).default(60),
   CLAUDE_CLI_PATH: z.string().optional(),
 })
@@ -106,10 +107,14 @@ export function loadConfig({ env = process.env, flags = {}, file }: ConfigSource
     errors.push({ pointer: '/AGENT_TURBO_POOL_MIN', detail: 'must not be above AGENT_TURBO_POOL_MAX' })
   }
   if (errors.length > 0 || parsed.data === undefined) throw refusal(errors)
-  return arrange(parsed.data, dataDir)
+  return arrange(parsed.data, dataDir, env)
 }
 
-function arrange(s: z.output<typeof settings>, dataDir: string) {
+function arrange(
+  s: z.output<typeof settings>,
+  dataDir: string,
+  environment: Readonly<Record<string, string | undefined>>,
+) {
   return {
     /** The server when `url` is set, else the embedded store in `dataDir`. */
     database: {
@@ -141,9 +146,21 @@ function arrange(s: z.output<typeof settings>, dataDir: string) {
     worker: {
       concurrency: s.AGENT_TURBO_WORKER_CONCURRENCY ?? s.MAX_CONCURRENT_AGENTS,
       leaseSeconds: s.AGENT_TURBO_LEASE_SECONDS,
-      claudeCliPath: s.CLAUDE_CLI_PATH,
+      /** Paths of programs that are not on the PATH, by platform. */
+      programs: (s.CLAUDE_CLI_PATH === undefined ? {} : { claude_code: s.CLAUDE_CLI_PATH }) as Record<string, string>,
+      /** What workers keep on this host: results of one store must not be offered to another. */
+      folder: join(s.AGENT_TURBO_DATA ?? dataDir, 'worker', storeKey(s.DATABASE_URL)),
+      /** Of which each program is given what it may see. */
+      environment,
     },
   }
+}
+
+/** Names a store by its hosts and its database: a new password, and another user, find the same one. */
+function storeKey(url: string | undefined): string {
+  if (url === undefined) return 'embedded'
+  const place = url.replace(/^\w+:\/\/(?:[^@/]*@)?/, '').replace(/\?.*$/, '')
+  return createHash('sha256').update(place).digest('hex').slice(0, 12)
 }
 
 type RawSettings = Record<string, string>

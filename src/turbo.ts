@@ -7,11 +7,15 @@ import { type Config, loadConfig } from './config.ts'
 import { openDatabase, type Store } from './db/index.ts'
 import { countTokens, createKnowledge, type Embedder, type EmbedderConfig, type Knowledge } from './knowledge/index.ts'
 import { createOrchestrator, type Orchestrator, type WrittenKnowledge } from './orchestrator/index.ts'
+import type { Worker, WorkerServices, WorkerSettings } from './worker/index.ts'
 
 /** How often the store is asked for the numbers that health shows. */
 const HEALTH_MS = 1_000
 /** What the history of a session shows of each item that the session wrote. */
 const HISTORY_CHARS = 500
+/** Items that a task is shown before they are fitted into its prompt, and how much of the task is asked about. */
+const RECALL_ITEMS = 8
+const RECALL_QUERY_CHARS = 2_000
 
 /** What the service knows of itself without asking anything that may block. */
 export interface Health {
@@ -35,6 +39,8 @@ export interface Turbo {
   health(): Promise<Health>
   /** The open database, for inspection and for announcing a server's address. */
   store: Store
+  /** A worker on this store, not started yet; {@link stop} stops it too. */
+  openWorker(settings: WorkerSettings): Promise<Worker>
   /** Starts what runs in the background. Called twice, it starts once. */
   start(): Promise<void>
   /** Ends the background work and closes the store. Idempotent. */
@@ -109,12 +115,14 @@ async function compose(
   })
   let starting: Promise<void> | undefined
   let stopping: Promise<void> | undefined
+  const pool = createPool(workerServices(store, knowledge, orchestrator, log))
 
   return {
     knowledge,
     orchestrator,
     access,
     store,
+    openWorker: (settings) => pool.open(settings),
     async health() {
       const { database, embedder: current, backlog } = seen
       const degraded = !current.reachable || backlog > 0
@@ -134,6 +142,7 @@ async function compose(
     },
     stop() {
       stopping ??= (async () => {
+        await pool.stop()
         await watch.stop()
         await orchestrator.stop()
         await knowledge.stop().finally(() => store.stop())
@@ -161,6 +170,35 @@ async function createDomains(
     recall: (landing) => knowledge.recall(landing),
   })
   return { knowledge, orchestrator }
+}
+
+/** The workers of this process. */
+function createPool(services: WorkerServices) {
+  const workers: Worker[] = []
+  return {
+    async open(settings: WorkerSettings): Promise<Worker> {
+      // Servers without workers need nothing of it.
+      const { createWorker } = await import('./worker/index.ts')
+      const worker = createWorker(settings, services)
+      workers.push(worker)
+      return worker
+    },
+    stop: () => Promise.all(workers.map((worker) => worker.stop())),
+  }
+}
+
+/** What a worker needs of the store and the domains. */
+function workerServices(store: Store, knowledge: Knowledge, orchestrator: Orchestrator, log: Log): WorkerServices {
+  const { queue, workers, accounts, tasks } = orchestrator
+  return {
+    ...{ log, queue, workers, accounts, tasks, countTokens },
+    listen: (channel, handlers) => store.listen(channel, handlers),
+    async recall({ text, project }) {
+      const query = text.slice(0, RECALL_QUERY_CHARS).replace(/[\ud800-\udbff]$/, '')
+      const { results } = await knowledge.query({ query, limit: RECALL_ITEMS, ...(project !== null && { project }) })
+      return results.map(({ title, content }) => ({ title, content }))
+    },
+  }
 }
 
 /** The items that a session wrote, shortened. */

@@ -5,8 +5,8 @@ const PAUSE_MS_MAX = 30_000
 
 export interface LoopOptions {
   name: string
-  /** Pause between steps while there is nothing to do. */
-  idleMs: number
+  /** Pause between steps while there is nothing to do; a function where it is to be another one each time. */
+  idleMs: number | (() => number)
   /** Least pause behind a step that left nothing to do: many wake-ups then cost few steps. Default none. */
   restMs?: number
   log: Log
@@ -42,6 +42,12 @@ export function createLoop({ name, idleMs, restMs = 0, log, step }: LoopOptions)
       }
     })
 
+  const idle = () => (typeof idleMs === 'number' ? idleMs : idleMs())
+  const rest = async () => {
+    if (restMs > 0) await pause(restMs, true)
+    await pause(idle())
+  }
+
   const run = async () => {
     let failures = 0
     while (!stopping.signal.aborted) {
@@ -49,16 +55,14 @@ export function createLoop({ name, idleMs, restMs = 0, log, step }: LoopOptions)
       try {
         const more = await step(stopping.signal)
         failures = 0
-        if (more) continue
-        if (restMs > 0) await pause(restMs, true)
-        await pause(idleMs)
+        if (!more) await rest()
       } catch (error) {
         if (stopping.signal.aborted) return
         failures += 1
         if (failures === 1) log.warn({ loop: name, err: error }, 'background step failed, will be tried again')
         // A wake-up must not turn a failing step into a busy loop.
         woken = false
-        await pause(Math.min(idleMs * 2 ** failures, PAUSE_MS_MAX) * (0.5 + Math.random() / 2))
+        await pause(Math.min(idle() * 2 ** failures, PAUSE_MS_MAX) * (0.5 + Math.random() / 2))
       }
     }
   }

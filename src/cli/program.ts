@@ -5,6 +5,7 @@ import { addCommand } from './commands/add.ts'
 import { artifactCommand } from './commands/artifact.ts'
 import { auditCommand } from './commands/audit.ts'
 import { completionCommand } from './commands/completion.ts'
+import { demoCommand } from './commands/demo.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { documentsCommand } from './commands/documents.ts'
 import { embeddingsCommand } from './commands/embeddings.ts'
@@ -25,9 +26,12 @@ import { sourcesCommand } from './commands/sources.ts'
 import { statsCommand } from './commands/stats.ts'
 import { taskCommand } from './commands/task.ts'
 import { versionCommand } from './commands/version.ts'
+import { workerCommand } from './commands/worker.ts'
+import { workersCommand } from './commands/workers.ts'
 
 const COMMANDS: readonly CommandFactory[] = [
   serveCommand,
+  workerCommand,
   addCommand,
   queryCommand,
   listCommand,
@@ -42,6 +46,7 @@ const COMMANDS: readonly CommandFactory[] = [
   nodeCommand,
   serviceCommand,
   taskCommand,
+  workersCommand,
   statsCommand,
   sessionCommand,
   artifactCommand,
@@ -49,6 +54,7 @@ const COMMANDS: readonly CommandFactory[] = [
   keysCommand,
   embeddingsCommand,
   doctorCommand,
+  demoCommand,
   versionCommand,
 ]
 

@@ -52,6 +52,8 @@ export const routes: Routes = {
   listServices: { method: 'GET', path: '/v1/services' },
   getService: { method: 'GET', path: '/v1/services/{name}' },
   putService: { method: 'PUT', path: '/v1/services/{name}' },
+  listWorkers: { method: 'GET', path: '/v1/workers' },
+  drainWorker: { method: 'POST', path: '/v1/workers/{worker_id}/drain' },
   createApiKey: { method: 'POST', path: '/v1/keys' },
   listApiKeys: { method: 'GET', path: '/v1/keys' },
   revokeApiKey: { method: 'DELETE', path: '/v1/keys/{id}' },

@@ -19,6 +19,7 @@ import {
   reportTask,
   retryTask,
 } from './tasks.ts'
+import { drainWorker, listWorkers } from './workers.ts'
 
 export type { Health, Turbo } from './facade.ts'
 export { type HttpRoute, inputFields, type Operation, parseInput } from './operation.ts'
@@ -70,6 +71,8 @@ export const operations = [
   listServices,
   getService,
   putService,
+  listWorkers,
+  drainWorker,
   createApiKey,
   listApiKeys,
   revokeApiKey,

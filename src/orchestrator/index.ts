@@ -1,6 +1,8 @@
 import type { Log } from '../base/log.ts'
 import { toWire } from '../base/wire.ts'
 import type { Database } from '../db/executor.ts'
+import { createAccounts } from './accounts/accounts.ts'
+import type { AccountService } from './accounts/types.ts'
 import { createArtifacts } from './artifacts/artifacts.ts'
 import type { ArtifactService } from './artifacts/types.ts'
 import { createAudit } from './audit/audit.ts'
@@ -15,7 +17,10 @@ import { createSessions } from './sessions/sessions.ts'
 import type { Land, SessionService, WrittenKnowledge } from './sessions/types.ts'
 import { createTaskQueue, type TaskQueue } from './tasks/queue.ts'
 import { createTaskService, type TaskService } from './tasks/service.ts'
+import type { WorkerRegistry, WorkerService } from './workers/types.ts'
+import { createWorkers } from './workers/workers.ts'
 
+export type * from './accounts/types.ts'
 export type * from './artifacts/types.ts'
 export type * from './audit/types.ts'
 export type * from './conversation/types.ts'
@@ -27,8 +32,12 @@ export { NODE_STATUSES, SERVICE_STATUSES } from './nodes/types.ts'
 export { SESSION_STATUSES } from './sessions/states.ts'
 export type * from './sessions/types.ts'
 export { TASK_STATUSES } from './states.ts'
+export type { TaskQueue } from './tasks/queue.ts'
+export type * from './tasks/queue-types.ts'
 export type { TaskService } from './tasks/service.ts'
-export type { Task, TaskSummary } from './tasks/types.ts'
+export type * from './tasks/types.ts'
+export type * from './workers/types.ts'
+export { WORKER_STATUSES } from './workers/types.ts'
 
 /** Sessions, tasks, the audit trail, and what an agent must know when it starts. */
 export interface OrchestratorServices {
@@ -39,12 +48,16 @@ export interface OrchestratorServices {
   conversation: ConversationService
   landing: LandingService
   nodes: NodesService
+  workers: WorkerService
 }
 
 /** The services over one store, with what runs behind them. */
 export interface Orchestrator extends OrchestratorServices {
   /** Where workers get their tasks. */
   queue: TaskQueue
+  /** Where workers tell of themselves. */
+  workers: WorkerRegistry
+  accounts: AccountService
   /** Registers this host and the server that answers on it, until {@link stop}, and has landing contexts ready. */
   announce(presence: Presence): Promise<void>
   /** Starts what runs in the background. Called twice, it starts once. */
@@ -90,6 +103,8 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
     async announce(presence) {
       await Promise.all([landing.warm(), nodes.announce(presence)])
     },
+    workers: createWorkers({ db }),
+    accounts: createAccounts({ db }),
     start() {
       for (const loop of [audit, sessions, tasks]) loop.start()
       starting ??= landing.start()

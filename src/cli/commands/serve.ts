@@ -9,10 +9,13 @@ import type { CommandContext } from '../context.ts'
 import { Interrupted, unlessInterrupted } from '../exit.ts'
 import { wholeNumber } from '../options.ts'
 import { resolveConfig } from '../settings.ts'
+import { workerSettings } from '../worker-settings.ts'
 
 interface ServeOptions {
   host?: string
   port?: number
+  /** True where the number was left to the setting. */
+  workers?: number | true
 }
 
 /** What a started server tells. */
@@ -33,15 +36,23 @@ export const serveCommand: CommandFactory = (bind) =>
   ])
     .option('--host <address>', 'address to listen on (default: 127.0.0.1); any other needs API keys')
     .option('--port <number>', 'port to listen on (default: 8780); 0 takes a free one', wholeNumber)
+    .option(
+      '--workers [number]',
+      'also run tasks, so many at once, 1 to 64 (default: AGENT_TURBO_WORKER_CONCURRENCY, else 4)',
+      wholeNumber,
+    )
     .addHelpText(
       'after',
       '\nThe first Ctrl-C or SIGTERM lets requests in flight finish (10 seconds at most), a second one ends at once.',
     )
     .action(bind(serve))
 
-async function serve(context: CommandContext, { host, port }: ServeOptions): Promise<void> {
+async function serve(context: CommandContext, { host, port, workers }: ServeOptions): Promise<void> {
   const { flags, terminal, signal } = context
-  const config = await resolveConfig(flags, { AGENT_TURBO_HOST: host, AGENT_TURBO_PORT: port })
+  const config = await resolveConfig(flags, {
+    ...{ AGENT_TURBO_HOST: host, AGENT_TURBO_PORT: port },
+    AGENT_TURBO_WORKER_CONCURRENCY: workers === true ? undefined : workers,
+  })
   const note = config.database.url === undefined ? openingNote(embeddedPlace(config.database.dataDir)) : null
   if (note !== null) terminal.note(note)
 
@@ -59,6 +70,7 @@ async function serve(context: CommandContext, { host, port }: ServeOptions): Pro
     const url = reachableUrl((await http.start()).url)
     turbo.store.announce(url)
     await turbo.orchestrator.announce({ url, health: () => serviceHealth(turbo) })
+    if (workers !== undefined) await (await turbo.openWorker(workerSettings(config))).start()
     await tellReady(context, await readyFacts(turbo, config, url))
     await aborted(signal)
     terminal.note('stopping: requests in flight may finish; a second Ctrl-C ends at once')

@@ -2,10 +2,12 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { Executor } from '../../db/executor.ts'
 import type { TaskStatus } from '../states.ts'
 import { laneHeads } from './lane-queries.ts'
-import type { ClaimedTask, ClaimRequest, EndedAttempt, FinishInput, Heartbeat } from './queue-types.ts'
+import type { ClaimedTask, ClaimRequest, EndedAttempt, FencedInput, FinishInput, Heartbeat } from './queue-types.ts'
 
 /** Leases reaped, and due tasks let in, by one claim: what a worker does for all of them in passing. */
 const TENDED_MAX = 50
+/** They run what a task says, which is nothing where it names no platform: such a task is for an agent. */
+const NO_AGENTS = ['command', 'shell']
 /** Lanes beside those a claim needs: some are locked by other claims or have lost their head meanwhile. */
 const SPARE_LANES = 16
 
@@ -71,7 +73,7 @@ export function claim(db: Executor, request: ClaimRequest): Promise<ClaimedTask[
     lanes as materialized (
       select h.lane, needs->>3 as concurrency_key, (needs->>4)::int as concurrency_limit
       from heads h cross join lateral (select h.lane::jsonb as needs) n cross join usable u
-      where (needs->>0 = any(u.platforms) or needs->>0 is null and u.platforms <> '{}')
+      where (needs->>0 = any(u.platforms) or needs->>0 is null and not u.platforms <@ ${sql.param(NO_AGENTS)}::text[])
         and (needs->>1 is null or ${sql.param(roles)}::text[] is null or needs->>1 = any(${sql.param(roles)}::text[]))
         and needs->2 <@ to_jsonb(${sql.param(capabilities)}::text[])
         and (needs->>3 is null
@@ -115,8 +117,8 @@ export function claim(db: Executor, request: ClaimRequest): Promise<ClaimedTask[
     select l.attempt_id, l.lease_until, l.run_until, c.attempt_count as attempt_number, c.task_id, c.session_id,
       c.plan_id, c.project, c.task_type, c.task_description, c.task_priority, c.assigned_to_role,
       c.assigned_to_platform, c.required_context, c.input_data, c.verify, c.timeout_seconds, c.stall_timeout_seconds,
-      c.depends_on_tasks, c.metadata
-    from claimed c join leased l using (task_id) join candidates k using (task_id) order by k.queue_rank, k.task_seq`)
+      c.depends_on_tasks, c.metadata, u.platforms as usable_platforms
+    from claimed c join leased l using (task_id) join candidates k using (task_id) cross join usable u order by k.queue_rank, k.task_seq`)
 }
 
 /**
@@ -153,8 +155,10 @@ function heldBy(attemptId: string): SQL {
 
 /** Ends a run and decides what becomes of its task; no row when the attempt has lost its lease. */
 export async function endAttempt(db: Executor, input: FinishInput): Promise<EndedAttempt | undefined> {
-  const { attemptId, outcome, outputData, errorMessage, retry = true, infrastructure = false } = input
+  const { attemptId, outcome, outputData, errorMessage, hold = null, infrastructure = false } = input
+  const { retry = hold === null, atOnce = false } = input
   const failed = outcome === 'failed' || outcome === 'timed_out'
+  const counts = failed && hold === null
   const counter = infrastructure ? sql`t.infra_retry_count` : sql`t.retry_count`
   const max = infrastructure ? sql`t.max_infra_retries` : sql`t.max_retries`
   const again = sql`(${failed && retry}::boolean and ${counter} < ${max})`
@@ -168,10 +172,13 @@ export async function endAttempt(db: Executor, input: FinishInput): Promise<Ende
       where attempt_id = ${attemptId}::uuid and exists (select from held)
     )
     update agent_tasks t set
-      status = case when ${again} then 'pending' when ${failed}::boolean then 'failed' else ${outcome} end,
-      run_after = case when ${again} then now() + task_backoff(${counter} + 1) else t.run_after end,
-      retry_count = t.retry_count + ${Number(failed && !infrastructure)}::int,
-      infra_retry_count = t.infra_retry_count + ${Number(failed && infrastructure)}::int,
+      status = case when ${again} or ${outcome} = 'released' then 'pending' when ${hold}::text is not null then 'blocked'
+        when ${failed}::boolean then 'failed' else ${outcome} end,
+      run_after = case when ${again} and not ${atOnce}::boolean then now() + task_backoff(${counter} + 1) end,
+      metadata = case when ${hold}::text is null then t.metadata
+        else t.metadata || jsonb_build_object('blocked_reason', ${hold}::text) end,
+      retry_count = t.retry_count + ${Number(counts && !infrastructure)}::int,
+      infra_retry_count = t.infra_retry_count + ${Number(counts && infrastructure)}::int,
       output_data = coalesce(${jsonOf(outputData)}::jsonb, t.output_data),
       error_message = ${errorMessage ?? null}
     where t.task_id = any(array(select task_id from held))
@@ -191,6 +198,31 @@ export async function giveBack(
     where t.task_id = any(array(select task_id from held))
     returning t.task_id, t.status, t.run_after`)
   return rows[0]
+}
+
+/**
+ * Writes down what a run cost whose task was taken from it, with an entry in the audit trail; once, however often it is
+ * told. False where there is nothing to write down: the run's own report has been taken.
+ */
+export async function recordFenced(db: Executor, input: FencedInput): Promise<boolean> {
+  const rows = await db.query(sql`
+    with fenced as (
+      update task_attempts set outcome = 'fenced', exit_code = ${input.exitCode ?? null}::int,
+        cli_session_id = ${input.cliSessionId ?? null}, usage = ${JSON.stringify(input.usage ?? {})}::jsonb,
+        cost_usd = ${input.costUsd ?? null}::numeric
+      where attempt_id = ${input.attemptId}::uuid and ended_at is not null and usage is null
+      returning task_id, attempt_id, attempt_number, worker_id
+    ),
+    entries as materialized (
+      select array_agg(jsonb_build_object('session_id', t.session_id, 'task_id', f.task_id,
+        'action_type', 'attempt_fenced', 'success', false,
+        'action_description', 'a run that had lost its task reported, and was refused',
+        'output_data', jsonb_build_object('attempt', f.attempt_number, 'worker', f.worker_id,
+          'end', ${input.endClass}::text))) as list
+      from fenced f join agent_tasks t using (task_id)
+    )
+    select action_id from entries cross join lateral audit_append(list) where list is not null`)
+  return rows.length > 0
 }
 
 function jsonOf(value: unknown): string | null {

@@ -40,6 +40,8 @@ export interface ClaimedTask {
   stallTimeoutSeconds: number | null
   dependsOnTasks: string[]
   metadata: Record<string, unknown>
+  /** Of the platforms that were asked for, those whose accounts are not paused. */
+  usablePlatforms: string[]
 }
 
 /** What a heartbeat says of one attempt. */
@@ -53,7 +55,8 @@ export interface Heartbeat {
 /** How a run ended. */
 export interface FinishInput {
   attemptId: string
-  outcome: Extract<Outcome, 'completed' | 'failed' | 'cancelled' | 'timed_out'>
+  /** `released`: for a reason that lies outside of the task, which goes back at no cost to its retries. */
+  outcome: Extract<Outcome, 'completed' | 'failed' | 'cancelled' | 'timed_out' | 'released'>
   outputData?: Record<string, unknown>
   errorMessage?: string
   failureClass?: string
@@ -65,6 +68,17 @@ export interface FinishInput {
   retry?: boolean
   /** The failure is not the task's own: it counts against `max_infra_retries`. */
   infrastructure?: boolean
+  /** The next run need not wait. Default: it waits longer after each failure. */
+  atOnce?: boolean
+  /** Instead of failing the task is blocked, for this reason, until somebody has changed something. */
+  hold?: string
+}
+
+/** What a run leaves behind whose lease was lost before it could report. */
+export interface FencedInput
+  extends Pick<FinishInput, 'attemptId' | 'exitCode' | 'cliSessionId' | 'usage' | 'costUsd'> {
+  /** What it would have reported. */
+  endClass: string
 }
 
 export interface EndedAttempt {

@@ -1,7 +1,7 @@
 import type { Database } from '../../db/executor.ts'
 import { retrying } from '../retry.ts'
-import { claim, endAttempt, giveBack, renew } from './queue-queries.ts'
-import type { ClaimedTask, ClaimRequest, EndedAttempt, FinishInput, Heartbeat } from './queue-types.ts'
+import { claim, endAttempt, giveBack, recordFenced, renew } from './queue-queries.ts'
+import type { ClaimedTask, ClaimRequest, EndedAttempt, FencedInput, FinishInput, Heartbeat } from './queue-types.ts'
 
 /** The side of the queue that workers stand at. */
 export interface TaskQueue {
@@ -13,6 +13,8 @@ export interface TaskQueue {
   finish(input: FinishInput): Promise<EndedAttempt | null>
   /** Gives a task back unrun, at no cost to its retries; null when the attempt has lost its lease. */
   release(attemptId: string, options?: { runAfter?: string }): Promise<EndedAttempt | null>
+  /** Writes down a run whose report was refused; true the first time, false where its report has been taken. */
+  fenced(input: FencedInput): Promise<boolean>
 }
 
 export function createTaskQueue(db: Database): TaskQueue {
@@ -22,5 +24,6 @@ export function createTaskQueue(db: Database): TaskQueue {
     finish: async (input) => (await retrying(() => endAttempt(db, input))) ?? null,
     release: async (attemptId, { runAfter } = {}) =>
       (await retrying(() => giveBack(db, attemptId, runAfter ?? null))) ?? null,
+    fenced: (input) => retrying(() => recordFenced(db, input)),
   }
 }

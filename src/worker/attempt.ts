@@ -1,0 +1,146 @@
+import { assert, must } from '../base/assert.ts'
+import { TurboError } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import type { ClaimedTask } from '../orchestrator/index.ts'
+import { accountKeyOf } from './accounts.ts'
+import type { Held } from './leases.ts'
+import { type OrderServices, requestOf } from './order.ts'
+import type { StopReason } from './process/index.ts'
+import type { Reporter } from './reporter.ts'
+import { type Run, type RunOutcome, settle, startRun } from './run.ts'
+import type { RunRecords } from './run-records.ts'
+import type { Runner, RunRequest } from './runners/index.ts'
+import type { WorkerSettings } from './types.ts'
+import { type Account, type AttemptReport, reportOf, reportOfFailure, reportOfRelease } from './verdict.ts'
+
+export interface AttemptOptions {
+  task: ClaimedTask
+  host: string
+  runners: ReadonlyMap<string, Runner>
+  /** In the order in which they are preferred. */
+  platforms: readonly string[]
+  settings: Pick<WorkerSettings, 'cwd' | 'environment' | 'leaseSeconds' | 'programs'>
+  services: OrderServices
+  reporter: Reporter
+  records: RunRecords
+  log: Log
+}
+
+/** A task on its way through this worker. */
+export interface Attempt extends Held {
+  /** The worker ends: the task goes back to the queue at no cost, everything of the run is gone within `withinMs`. */
+  handBack(withinMs: number): void
+  /** Resolves when the end was reported. Never rejects. */
+  readonly ended: Promise<void>
+}
+
+/** Everything known of an attempt; each step adds its part. */
+interface Course extends AttemptOptions {
+  order?: { runner: Runner; request: RunRequest; account: Account }
+  run?: Run
+  /** The first wish to end it, and by when. */
+  stop?: { reason: StopReason; withinMs: number }
+  isHandedBack: boolean
+}
+
+const STOP_MS = 20_000
+
+/** Takes a claimed task through its steps: prepare, run, judge, report. */
+export function startAttempt(options: AttemptOptions): Attempt {
+  const course: Course = { ...options, isHandedBack: false }
+  const stop = (reason: StopReason, withinMs: number) => {
+    course.stop ??= { reason, withinMs }
+    course.run?.stop(reason, withinMs)
+  }
+  return {
+    attemptId: options.task.attemptId,
+    cancel: () => stop('cancelled', STOP_MS),
+    fence: (withinMs) => stop('fenced', withinMs),
+    handBack(withinMs) {
+      if (course.stop === undefined) course.isHandedBack = true
+      stop('cancelled', withinMs)
+    },
+    ended: follow(course),
+  }
+}
+
+async function follow(course: Course): Promise<void> {
+  const { task, records, reporter, log } = course
+  const { attemptId, taskId } = task
+  const report = await undergo(course).catch((error: unknown) => {
+    log.warn({ err: error, taskId, attemptId }, 'a task could not be begun')
+    return reportOfFailure(attemptId, error)
+  })
+  await reporter.report(report)
+  // Kept until here: a worker that dies before leaves the task to be found by it.
+  await records
+    .forget(attemptId)
+    .catch((error: unknown) => log.warn({ err: error, attemptId }, 'a record is left over'))
+}
+
+async function undergo(course: Course): Promise<AttemptReport> {
+  await prepare(course)
+  const outcome = await run(course)
+  return judge(course, outcome)
+}
+
+/** Which program, and what it is told. */
+async function prepare(course: Course): Promise<void> {
+  const { task, host, runners, settings, services } = course
+  const platform = platformOf(course)
+  const runner = must(runners.get(platform), `a runner for ${platform}`)
+  const request = await requestOf(task, runner, { cwd: settings.cwd, host }, services)
+  course.order = {
+    runner,
+    request,
+    account: { platform, accountKey: accountKeyOf(runner, settings.environment) },
+  }
+}
+
+/** The task's own platform; where it names none, the first agent of this worker whose account is not paused. */
+function platformOf({ task, platforms, runners }: Course): string {
+  if (task.assignedToPlatform !== null) return task.assignedToPlatform
+  const isAgent = (platform: string) => runners.get(platform)?.successBy === 'result'
+  const chosen = platforms.find((platform) => task.usablePlatforms.includes(platform) && isAgent(platform))
+  if (chosen === undefined) throw new TurboError('unavailable', 'no agent of this worker can be used now')
+  return chosen
+}
+
+/** The program itself; null when the end was asked for before it was started. */
+async function run(course: Course): Promise<RunOutcome | null> {
+  const { task, records, settings, log } = course
+  const { attemptId, taskId } = task
+  const { runner, request } = must(course.order, 'a prepared attempt')
+  if (course.stop !== undefined) return null
+  await records.note(attemptId, null)
+  const started = await startRun({
+    ...{ runner, request, runId: attemptId, environment: settings.environment },
+    program: settings.programs[runner.platform],
+    limits: limitsOf(task, settings.leaseSeconds),
+    onQuiet: () => log.warn({ taskId, attemptId }, 'a run is quiet; it will be stopped when that goes on'),
+  })
+  course.run = started
+  // Asked for while it was being started.
+  const { stop } = course as Course
+  if (stop !== undefined) started.stop(stop.reason, stop.withinMs)
+  await records.note(attemptId, started.identity)
+  return started.ended
+}
+
+/** What its end means, for the task and for the account. */
+function judge({ task, order, stop, isHandedBack }: Course, outcome: RunOutcome | null): AttemptReport {
+  if (outcome !== null) {
+    const { account } = must(order, 'a prepared attempt')
+    return reportOf(task.attemptId, { end: settle(outcome, 'none'), outcome, account, isHandedBack })
+  }
+  assert(stop !== undefined, 'a run was not started only because it was stopped')
+  return reportOfRelease(task.attemptId, isHandedBack || stop.reason === 'fenced' ? 'handed_back' : 'cancelled')
+}
+
+/** The database says both when the lease ends and when the run is overdue: no clock of this host is asked. */
+function limitsOf({ leaseUntil, runUntil, stallTimeoutSeconds }: ClaimedTask, leaseSeconds: number) {
+  const claimedAtMs = Date.parse(leaseUntil) - leaseSeconds * 1_000
+  const timeoutMs = Math.max(1, Date.parse(runUntil) - claimedAtMs)
+  if (stallTimeoutSeconds === null) return { timeoutMs }
+  return { timeoutMs, stall: { warnAfterMs: stallTimeoutSeconds * 500, stalledAfterMs: stallTimeoutSeconds * 1_000 } }
+}

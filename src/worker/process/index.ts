@@ -1,0 +1,11 @@
+export { childEnvironment, isWithheld } from './environment.ts'
+export { identify, isAlive, killMarked, killOrphans, type ProcessIdentity } from './group.ts'
+export { HeadAndTail, joinKept, type KeptText } from './kept-text.ts'
+export {
+  DEFAULT_LIMITS,
+  type ProcessEnd,
+  type ProcessLimits,
+  type RunningProcess,
+  type StopReason,
+  startProcess,
+} from './run-process.ts'

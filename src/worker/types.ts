@@ -1,0 +1,39 @@
+import type { Log } from '../base/log.ts'
+import type { Database } from '../db/executor.ts'
+import type { AccountService, OrchestratorServices, TaskQueue, WorkerRegistry } from '../orchestrator/index.ts'
+import type { KnowledgePiece } from './prompt.ts'
+
+/** How a worker works, with nothing left open. */
+export interface WorkerSettings {
+  /** Tasks that run at once, 1 to 64. */
+  concurrency: number
+  /** How long a task stays with a worker that is not heard of. */
+  leaseSeconds: number
+  /** Null: every agent that is installed, and `command`. `shell` has to be named. */
+  platforms: string[] | null
+  /** Null: any role. */
+  roles: string[] | null
+  /** Holds results that were not taken yet and what is known of running programs; each store has one of its own. */
+  folder: string
+  /** Where a task works that names no directory. */
+  cwd: string
+  /** The worker's own environment, of which each program sees what it may see. */
+  environment: Readonly<Record<string, string | undefined>>
+  /** Paths of programs that are not on the PATH, by platform. */
+  programs: Readonly<Record<string, string>>
+  /** How long {@link Worker.stop} lets runs go on before it hands their tasks back. */
+  drainGraceMs: number
+}
+
+/** What a worker needs of the others. */
+export interface WorkerServices {
+  log: Log
+  queue: TaskQueue
+  workers: WorkerRegistry
+  accounts: AccountService
+  tasks: Pick<OrchestratorServices['tasks'], 'listAttempts'>
+  listen: Database['listen']
+  /** What is known that may help with a task, best first. */
+  recall(about: { text: string; project: string | null }): Promise<KnowledgePiece[]>
+  countTokens(text: string): number
+}
