@@ -9,3 +9,4 @@ export {
   type StopReason,
   startProcess,
 } from './run-process.ts'
+export { makeScratch, removeScratch } from './scratch.ts'
