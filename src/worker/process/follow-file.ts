@@ -11,9 +11,9 @@ export interface FollowedFile {
 /**
  * Reads a file while a program appends to it.
  *
- * Output goes through a file because two of the agents (those made with Bun) do not wait for a pipe: what the reader has
- * not taken when they exit is lost, the result among it. Measured with Claude Code 2.1.197: of a result of 3 MB a pipe
- * got between 0.5 and 2.9 MB with exit code 0, a file got all of it.
+ * Output goes through a file because Claude Code, made with Bun as OpenCode is, does not wait for a pipe: what the reader
+ * has not taken when it exits is lost, the result among it. Measured with 2.1.197: of an output of 6 MB a pipe got between
+ * 0.5 and 2.9 MB with exit code 0, a file got all of it.
  */
 export async function followFile(path: string, onData: (chunk: Buffer) => void): Promise<FollowedFile> {
   const file = await open(path, 'r')
