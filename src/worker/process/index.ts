@@ -1,6 +1,6 @@
 export { childEnvironment, isWithheld } from './environment.ts'
 export { killOrphans, type ProcessIdentity } from './group.ts'
-export { HeadAndTail, joinKept, type KeptText } from './kept-text.ts'
+export { HeadAndTail, joinKept } from './kept-text.ts'
 export {
   DEFAULT_LIMITS,
   type ProcessEnd,

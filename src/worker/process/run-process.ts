@@ -121,6 +121,8 @@ export async function startProcess(request: ProcessRequest): Promise<RunningProc
   const { pid } = child
   if (pid === undefined) throw notStarted(request.file, (await child) as { code?: string })
   guardGroup(pid)
+  // At once: later it may be gone.
+  const identity = identify(pid)
   const exit = exitOf(child)
   const control = controlOf(pid, request)
   const output = readOutput(request, control)
@@ -151,7 +153,7 @@ export async function startProcess(request: ProcessRequest): Promise<RunningProc
     }
   }
   const ended = exit.then(end)
-  return { stop: control.stop, expectExit: control.expectExit, identity: await identify(pid), ended }
+  return { stop: control.stop, expectExit: control.expectExit, identity: await identity, ended }
 }
 
 function spawnGroup({ file, args, cwd, env, runId, stdin }: ProcessRequest, paths: { stdout: string; stderr: string }) {

@@ -78,6 +78,12 @@ describe('a process', () => {
     ])
   })
 
+  it('is named for ever, however soon it has ended', async () => {
+    const { identity, ended } = await start('exit 0')
+    expect(identity.started).toMatch(/^\d+$/)
+    await ended
+  })
+
   it('that cannot be started says so', async () => {
     const missing = start('', { file: 'no-such-program' })
     await expect(missing).rejects.toMatchObject({
