@@ -72,7 +72,7 @@ const STOP_DETAILS: Readonly<Record<StopReason, string>> = {
   timeout: 'ran longer than the task allows',
   stalled: 'neither said nor did anything for longer than the task allows',
   cancelled: 'cancelled',
-  budget: 'used up the turns or the money of the task',
+  budget: 'used up the turns, the money or the output that it may have',
   fenced: 'another attempt owns the task',
 }
 

@@ -1,6 +1,12 @@
-import { tmpdir } from 'node:os'
 import { isTurboError } from '../base/errors.ts'
-import { childEnvironment, DEFAULT_LIMITS, joinKept, startProcess } from './process/index.ts'
+import {
+  childEnvironment,
+  DEFAULT_LIMITS,
+  joinKept,
+  makeScratch,
+  removeScratch,
+  startProcess,
+} from './process/index.ts'
 import type { LoginState, Runner } from './runners/index.ts'
 
 /** What a worker can do with one runner, as its own context shows: its user, its environment, its PATH. */
@@ -44,13 +50,15 @@ async function outcomeOf(
   file: string,
   args: string[],
 ) {
+  const scratch = await makeScratch()
   try {
     const { ended } = await startProcess({
       file,
       args,
-      cwd: tmpdir(),
+      cwd: scratch,
       env: childEnvironment({ source: environment, names: runner.environment, values: {} }),
       stdin: null,
+      scratch,
       runId: `probe-${runner.platform}`,
       format: 'text',
       limits: { ...DEFAULT_LIMITS, timeoutMs: PROBE_TIMEOUT_MS },
@@ -61,5 +69,7 @@ async function outcomeOf(
   } catch (error) {
     if (isTurboError(error, 'unavailable')) return null
     throw error
+  } finally {
+    await removeScratch(scratch)
   }
 }

@@ -1,5 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { invalid } from '../base/errors.ts'
 import { classifyEnd, type End, type GateVerdict, type RunEvidence } from './classify.ts'
@@ -9,9 +8,11 @@ import {
   HeadAndTail,
   isWithheld,
   joinKept,
+  makeScratch,
   type ProcessEnd,
   type ProcessLimits,
   type RunningProcess,
+  removeScratch,
   startProcess,
 } from './process/index.ts'
 import type { OptionalPart, RunEvent, Runner, RunRequest } from './runners/index.ts'
@@ -39,7 +40,7 @@ export interface Run extends Pick<RunningProcess, 'identity' | 'stop'> {
   readonly sessionId: string | null
   /** So far. */
   readonly usage: Usage
-  /** Resolves when everything has ended; never rejects. */
+  /** Resolves when everything has ended. Rejects only when the output cannot be read. */
   readonly ended: Promise<RunOutcome>
 }
 
@@ -78,7 +79,7 @@ const STDERR_CHARS_MAX = 4_000
 export async function startRun(options: RunOptions): Promise<Run> {
   const { runner, request } = options
   checkParts(runner, request)
-  const scratch = await mkdtemp(join(tmpdir(), 'agent-turbo-run-'))
+  const scratch = await makeScratch()
   try {
     return await startIn(scratch, options)
   } catch (error) {
@@ -90,6 +91,8 @@ export async function startRun(options: RunOptions): Promise<Run> {
 async function startIn(scratch: string, options: RunOptions): Promise<Run> {
   const { runner, request, runId, environment, onEvent, onQuiet } = options
   const invocation = runner.invocation(request, scratch)
+  const temporary = join(scratch, 'tmp')
+  await mkdir(temporary)
   for (const { name, text } of invocation.files ?? []) await writeFile(join(scratch, name), text, { mode: 0o600 })
   const record = new RunRecord(runner, request)
   const running = await startProcess({
@@ -100,9 +103,10 @@ async function startIn(scratch: string, options: RunOptions): Promise<Run> {
       source: environment,
       names: runner.environment,
       // What a CLI leaves in the temporary folder goes when the run has ended.
-      values: { ...request.env, ...invocation.env, TMPDIR: scratch },
+      values: { ...request.env, ...invocation.env, TMPDIR: temporary },
     }),
     stdin: invocation.stdin,
+    scratch,
     runId,
     format: runner.format,
     limits: { ...DEFAULT_LIMITS, ...options.limits },
@@ -128,10 +132,7 @@ async function startIn(scratch: string, options: RunOptions): Promise<Run> {
     get usage() {
       return record.meter.usage
     },
-    ended: running.ended.then(async (ended) => {
-      await removeScratch(scratch)
-      return record.outcome(ended)
-    }),
+    ended: running.ended.then((ended) => record.outcome(ended)).finally(() => removeScratch(scratch)),
   }
 }
 
@@ -143,14 +144,6 @@ function checkParts(runner: Runner, request: RunRequest): void {
   if (refused !== undefined) throw invalid(`/${refused}`, `the platform ${runner.platform} does not take it`)
   const withheld = Object.keys(request.env ?? {}).find(isWithheld)
   if (withheld !== undefined) throw invalid('/env', `${withheld} is not given to any program`)
-}
-
-async function removeScratch(scratch: string): Promise<void> {
-  try {
-    await rm(scratch, { recursive: true, force: true, maxRetries: 3 })
-  } catch {
-    // It lies in the system's temporary folder, which is emptied by others.
-  }
 }
 
 /** What a run has told so far. */

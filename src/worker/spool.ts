@@ -67,6 +67,9 @@ const ENTRY_BYTES_MAX = 64 * 1024 * 1024
 
 const ENTRY = /^[\w-]{1,100}\.json$/
 const DAMAGED_SUFFIX = '.damaged'
+/** Written by a process that died before it was done. After this long nobody is still at it. */
+const UNFINISHED = /^[\w-]{1,100}\.json\.\d+$/
+const UNFINISHED_MS_MAX = 3_600_000
 
 /**
  * Opens the spool of this host, which its workers share: a worker that died leaves its results to the next one. Two that
@@ -96,6 +99,7 @@ class FolderSpool implements Spool {
 
   async replay(send: SendResult): Promise<number> {
     let acknowledged = 0
+    await this.#orUnavailable(() => this.#sweep())
     for (const name of await this.#orUnavailable(() => this.#entries())) {
       const spooled = await this.#read(name)
       if (spooled === null) continue
@@ -151,6 +155,14 @@ class FolderSpool implements Spool {
       })),
     )
     return dated.sort((a, b) => a.at - b.at || (a.name < b.name ? -1 : 1)).map(({ name }) => name)
+  }
+
+  async #sweep(): Promise<void> {
+    for (const name of (await readdir(this.#folder)).filter((each) => UNFINISHED.test(each))) {
+      const path = join(this.#folder, name)
+      const found = await stat(path).catch(unlessMissing)
+      if (found && Date.now() - found.mtimeMs > UNFINISHED_MS_MAX) await unlink(path).catch(unlessMissing)
+    }
   }
 
   /** Null for one that another worker has delivered meanwhile, or that a failing disk has damaged and is put aside. */

@@ -8,6 +8,7 @@ const tests = readSources('test')
 const timersAllowed: Record<string, string> = {
   'test/db/processes/hold-store.ts': 'a process that stays alive until it is killed',
   'test/db/processes/take-lock.ts': 'a process that starts on a file, and stays alive until it is killed',
+  'test/worker/processes/deliver-result.ts': 'a process that stays where it is until it is killed',
 }
 
 test('no test is switched off', () => {

@@ -200,7 +200,7 @@ describe('a run of Claude Code that is ended', () => {
     const stall = { warnAfterMs: 3_000, stalledAfterMs: 6_000 }
     const { run: started } = await run([{ kind: 'hang' }], {}, { limits: { stall }, onQuiet: () => warnings++ })
     expect(await started.ended).toMatchObject({ end: { endClass: 'stalled' } })
-    expect(warnings).toBe(1)
+    expect(warnings).toBeGreaterThanOrEqual(1)
   })
 })
 

@@ -88,29 +88,21 @@ export function describeRunner({
       else expect(outcome.usage).toMatchObject(usage)
     })
 
-    it(`${name}: a run sees its own secrets only, and its prompt is not on its command line`, async () => {
+    it(`${name}: a run has no secrets but its own, no prompt on its command line, and ends with all its processes when cancelled`, async () => {
       const stage = await set('hangs')
-      const run = await runOn(stage, runner)
+      const run = await runOn(stage, runner, { runId: `cancelled-${name}` })
       await stage.hanging()
       const { pid } = run.identity
       const environ = readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0')
       const commandLine = readFileSync(`/proc/${pid}/cmdline`, 'latin1')
-      run.stop('cancelled', 0)
-      await run.ended
+      run.stop('cancelled', 5_000)
+      expect(await run.ended).toMatchObject({ end: { endClass: 'cancelled' } })
+      expect(await membersOf(pid, `cancelled-${name}`)).toEqual([])
       expect(environ.some((entry) => entry.startsWith('PATH='))).toBe(true)
       for (const secret of PLANTED_SECRETS)
         expect(environ.filter((entry) => entry.startsWith(`${secret}=`))).toEqual([])
       expect(environ.join()).not.toContain('planted-secret')
       expect(commandLine).not.toContain(PROMPT)
-    })
-
-    it(`${name}: a run that is cancelled ends as that, soon, with all its processes`, async () => {
-      const stage = await set('hangs')
-      const run = await runOn(stage, runner, { runId: `cancelled-${name}` })
-      await stage.hanging()
-      run.stop('cancelled', 5_000)
-      expect(await run.ended).toMatchObject({ end: { endClass: 'cancelled' } })
-      expect(await membersOf(run.identity.pid, `cancelled-${name}`)).toEqual([])
     })
 
     it(`${name}: a run that takes too long ends as that`, async () => {
@@ -144,17 +136,16 @@ export function describeRunner({
       await expect(leak).rejects.toMatchObject({ code: 'invalid_input', errors: [{ pointer: '/env' }] })
     })
 
-    it(`${name}: its probe says what is installed`, async () => {
+    it(`${name}: its probe says what is installed, and that it has no login`, async () => {
       const stage = await set('answers')
-      const found = await probe(runner, stage.environment, stage.program)
+      const { PATH = '', HOME = '' } = stage.environment
+      const found = await probe(runner, { PATH, HOME }, stage.program)
       await stage.stop()
-      expect(found).toMatchObject({ platform: name, isInstalled: true })
+      expect(found).toMatchObject({ platform: name, isInstalled: true, loggedIn: loggedOut ?? 'unknown' })
       if (version === null) return expect(found.version).toBeNull()
       expect(found.version).toMatch(version)
-      expect(await probe(runner, stage.environment, 'no-such-program')).toMatchObject({
-        isInstalled: false,
-        version: null,
-      })
+      const missing = await probe(runner, { PATH, HOME }, 'no-such-program')
+      expect(missing).toMatchObject({ isInstalled: false, version: null })
     })
 
     if (loggedOut === undefined) return
@@ -162,14 +153,6 @@ export function describeRunner({
     it(`${name}: a run without a valid login ends as that`, async () => {
       const run = await runOn(await set('refuses_login'), runner)
       expect(await run.ended).toMatchObject({ end: { endClass: 'auth' } })
-    })
-
-    it(`${name}: its probe tells a login that is missing`, async () => {
-      const stage = await set('answers')
-      const { PATH = '', HOME = '' } = stage.environment
-      const found = await probe(runner, { PATH, HOME }, stage.program)
-      await stage.stop()
-      expect(found.loggedIn).toBe(loggedOut)
     })
   })
 }

@@ -115,3 +115,22 @@ describe('an agent that stays after its result', () => {
     })
   })
 })
+
+describe('an agent that is interrupted', () => {
+  it('may tell that it failed, which is the echo of our stopping it', async () => {
+    const echo = JSON.stringify({
+      type: 'result',
+      subtype: 'error',
+      is_error: true,
+      result: 'interrupted: usage limit',
+    })
+    const script = `trap "echo '${echo.replaceAll('"', '\\"')}'; exit 1" INT\ncat > prompt\nprintf yes > hangs\nsleep 600 & wait`
+    const stage = stageOf(script)
+    const run = await runOn(stage, runnerOf('cursor'))
+    await stage.hanging()
+    run.stop('cancelled')
+    const outcome = await run.ended
+    expect(outcome.process.stdout.head).toContain('interrupted')
+    expect(outcome.end.endClass).toBe('cancelled')
+  })
+})

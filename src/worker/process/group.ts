@@ -1,10 +1,10 @@
-import { familyOf, markedProcesses, type ProcessRow, readProcesses } from './process-table.ts'
+import { familyOf, markedProcesses, type ProcessRow, readProcesses, startOf } from './process-table.ts'
 
 /** Names one process for ever, also across a restart of whoever started it. */
 export interface ProcessIdentity {
   /** Leader of a process group of its own, so this is the group's id too. */
   pid: number
-  /** Only good for comparing; empty when the process ended before it could be looked at. */
+  /** Only good for comparing; empty where processes cannot be listed. */
   started: string
 }
 
@@ -48,7 +48,7 @@ function signalTo(target: number, signal: NodeJS.Signals | 0): boolean {
 /** The processes of a run that live now: its group, what descends from it, and whatever carries its mark. */
 export async function membersOf(pid: number, runId: string): Promise<ProcessRow[]> {
   const rows = await readProcesses()
-  const marked = new Set(await markedProcesses(rows, `${RUN_MARK}=${runId}`))
+  const marked = new Set(markedProcesses(rows, `${RUN_MARK}=${runId}`))
   const family = new Set(familyOf(rows, pid).map((row) => row.pid))
   return rows.filter((row) => row.pid !== process.pid && (family.has(row.pid) || marked.has(row.pid)))
 }
@@ -94,7 +94,7 @@ export async function killOrphans(identity: ProcessIdentity, runId: string): Pro
   const rows = await readProcesses()
   const leader = rows.find(({ pid }) => pid === identity.pid)
   if (leader === undefined || leader.started === identity.started) return killRun(identity.pid, runId)
-  const marked = await markedProcesses(rows, `${RUN_MARK}=${runId}`)
+  const marked = markedProcesses(rows, `${RUN_MARK}=${runId}`)
   for (const pid of marked) signalTo(pid, 'SIGKILL')
   return marked.length
 }
@@ -114,7 +114,6 @@ export async function isAlive(identity: ProcessIdentity): Promise<boolean> {
 
 /** The identity of a process that was just started; `started` stays empty where processes cannot be listed. */
 export async function identify(pid: number): Promise<ProcessIdentity> {
-  const rows = await readProcesses().catch(() => [])
-  const row = rows.find((each) => each.pid === pid)
-  return { pid, started: row?.started ?? '' }
+  const started = await startOf(pid).catch(() => null)
+  return { pid, started: started ?? '' }
 }

@@ -1,6 +1,6 @@
 export { childEnvironment, isWithheld } from './environment.ts'
 export { identify, isAlive, killMarked, killOrphans, type ProcessIdentity } from './group.ts'
-export { HeadAndTail, joinKept, type KeptText } from './kept-text.ts'
+export { HeadAndTail, joinKept } from './kept-text.ts'
 export {
   DEFAULT_LIMITS,
   type ProcessEnd,
@@ -9,3 +9,4 @@ export {
   type StopReason,
   startProcess,
 } from './run-process.ts'
+export { makeScratch, removeScratch } from './scratch.ts'

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { readdir, readFile } from 'node:fs/promises'
+import { readdirSync, readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 
 /** One process of this host. */
@@ -32,25 +32,45 @@ export async function readProcesses(): Promise<ProcessRow[]> {
   return stdout.split('\n').flatMap((line) => parsePsLine(line) ?? [])
 }
 
-async function readProc(): Promise<ProcessRow[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
-  const rows = await Promise.all(
-    pids.map(async (pid) => {
-      try {
-        return parseProcStat(await readFile(`/proc/${pid}/stat`, 'utf8'))
-      } catch {
-        // It has ended since the folder was read.
-        return null
-      }
-    }),
-  )
-  return rows.flatMap((row) => row ?? [])
+/** Synchronous: these files are the kernel's memory, and reading one by the thread pool costs ten times as much. */
+function readProc(): ProcessRow[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  return pids.flatMap((pid) => {
+    const stat = readOrNull(`/proc/${pid}/stat`)
+    return stat === null ? [] : (parseProcStat(stat) ?? [])
+  })
 }
+
+/** Null when the process has ended meanwhile, or is another user's. */
+function readOrNull(path: string): string | null {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch {
+    // Nothing to be known of it, then.
+    return null
+  }
+}
+
+/**
+ * When a process started, zombies included; null when there is none. For a child that was just started there is one, as
+ * it cannot be gone before this process has heard of its end.
+ */
+export async function startOf(pid: number): Promise<string | null> {
+  if (process.platform !== 'linux') return (await readProcesses()).find((row) => row.pid === pid)?.started ?? null
+  const stat = readOrNull(`/proc/${pid}/stat`)
+  return stat === null ? null : (fieldsOf(stat)[STARTED_FIELD] ?? null)
+}
+
+/** The fields behind the command, which stands in parentheses and may hold anything. */
+function fieldsOf(stat: string): string[] {
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+}
+
+const STARTED_FIELD = 19
 
 /** A line of `/proc/<pid>/stat`, proc(5); null for a zombie. */
 export function parseProcStat(stat: string): ProcessRow | null {
-  // The second field is the command in parentheses and may hold anything.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const fields = fieldsOf(stat)
   const [state, parentPid, group] = fields
   if (state === undefined || state === 'Z' || state === 'X') return null
   return {
@@ -58,7 +78,7 @@ export function parseProcStat(stat: string): ProcessRow | null {
     parentPid: Number(parentPid),
     group: Number(group),
     cpuMs: ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND,
-    started: fields[19] ?? '',
+    started: fields[STARTED_FIELD] ?? '',
   }
 }
 
@@ -95,17 +115,10 @@ export function familyOf(rows: readonly ProcessRow[], root: number): ProcessRow[
  * Process ids of those whose environment has `NAME=value`, wherever they hang in the tree. Linux only; elsewhere none,
  * and a program that left its group and outlived its parent is not found.
  */
-export async function markedProcesses(rows: readonly ProcessRow[], mark: string): Promise<number[]> {
+export function markedProcesses(rows: readonly ProcessRow[], mark: string): number[] {
   if (process.platform !== 'linux') return []
-  const marked = await Promise.all(
-    rows.map(async ({ pid }) => {
-      try {
-        return (await readFile(`/proc/${pid}/environ`, 'latin1')).split('\0').includes(mark) ? pid : null
-      } catch {
-        // It has ended, or belongs to another user and so not to a run of ours.
-        return null
-      }
-    }),
-  )
-  return marked.flatMap((pid) => pid ?? [])
+  return rows.flatMap(({ pid }) => {
+    const environ = readOrNull(`/proc/${pid}/environ`)
+    return environ?.includes(mark) && environ.split('\0').includes(mark) ? pid : []
+  })
 }

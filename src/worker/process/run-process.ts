@@ -1,8 +1,9 @@
+import { closeSync, openSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { isAbsolute } from 'node:path'
+import { isAbsolute, join } from 'node:path'
 import { execa } from 'execa'
-import { assert } from '../../base/assert.ts'
 import { invalid, TurboError } from '../../base/errors.ts'
+import { followFile } from './follow-file.ts'
 import {
   guardGroup,
   identify,
@@ -30,6 +31,8 @@ export interface ProcessRequest {
   env: Readonly<Record<string, string>>
   /** Given on standard input, which is closed after it; null closes it at once. */
   stdin: string | null
+  /** A folder of the run's own, which its output goes through. */
+  scratch: string
   /** Unique; marks all processes of the run. */
   runId: string
   /** `jsonl`: long strings are cut inside the line, so that it stays JSON. */
@@ -53,6 +56,8 @@ export interface ProcessLimits {
   exitGraceMs: number
   headBytesMax: number
   tailBytesMax: number
+  /** Output of a stream after which the run is stopped: it lies on the disk until the run has ended. */
+  outputBytesMax: number
   lineBytesMax: number
   stringBytesMax: number
 }
@@ -64,6 +69,7 @@ export const DEFAULT_LIMITS: ProcessLimits = {
   exitGraceMs: 15_000,
   headBytesMax: 256 * 1024,
   tailBytesMax: 1024 * 1024,
+  outputBytesMax: 512 * 1024 * 1024,
   lineBytesMax: 8 * 1024 * 1024,
   stringBytesMax: 1024 * 1024,
 }
@@ -94,12 +100,10 @@ export interface ProcessControl {
 
 export interface RunningProcess extends ProcessControl {
   readonly identity: ProcessIdentity
-  /** Resolves when the process and everything it started has ended; never rejects. */
+  /** Resolves when the process and everything it started has ended. Rejects only when its output cannot be read. */
   readonly ended: Promise<ProcessEnd>
 }
 
-/** How long output is waited for after the end of the process; only a process that left its group can hold it open. */
-const DRAIN_MS = 1_000
 const SAMPLES_PER_WARNING = 4
 /** A timer set for longer fires at once. */
 const TIMER_MS_MAX = 2 ** 31 - 1
@@ -112,15 +116,26 @@ const TIMER_MS_MAX = 2 ** 31 - 1
 export async function startProcess(request: ProcessRequest): Promise<RunningProcess> {
   await checkDirectory(request.cwd)
   const startedAtMs = performance.now()
-  const child = spawnGroup(request)
-  const { pid, stdout, stderr } = child
+  const paths = { stdout: join(request.scratch, 'stdout'), stderr: join(request.scratch, 'stderr') }
+  const child = spawnGroup(request, paths)
+  const { pid } = child
   if (pid === undefined) throw notStarted(request.file, (await child) as { code?: string })
-  assert(stdout !== null && stderr !== null, 'pipes were asked for')
   guardGroup(pid)
+  // At once: later it may be gone.
+  const identity = identify(pid)
+  const exit = exitOf(child)
   const control = controlOf(pid, request)
-  const output = readOutput(request, stdout, control)
+  const output = readOutput(request, control)
   const errors = new HeadAndTail(request.limits.headBytesMax, request.limits.tailBytesMax)
-  stderr.on('data', (chunk: Buffer) => errors.push(chunk))
+  const files = await Promise.all([
+    followFile(paths.stdout, output.push),
+    followFile(paths.stderr, (chunk) => errors.push(chunk)),
+  ]).catch((error: unknown) => {
+    // Nobody would hear of it.
+    control.end()
+    signalGroup(pid, 'SIGKILL')
+    throw error
+  })
   const stopWatch = watch(request, pid, control, () => output.bytes() + errors.totalBytes)
 
   const end = async ({ exitCode, signal }: { exitCode: number | null; signal: string | null }): Promise<ProcessEnd> => {
@@ -128,7 +143,7 @@ export async function startProcess(request: ProcessRequest): Promise<RunningProc
     const ending = control.end()
     const leftOver = await killRun(pid, request.runId)
     releaseGroup(pid)
-    await drained(stdout, stderr)
+    await Promise.all(files.map((file) => file.finish()))
     return {
       ...{ exitCode, signal, ...ending },
       ...output.end(),
@@ -137,23 +152,32 @@ export async function startProcess(request: ProcessRequest): Promise<RunningProc
       durationMs: Math.round(performance.now() - startedAtMs),
     }
   }
-  const ended = exitOf(child).then(end)
-  return { stop: control.stop, expectExit: control.expectExit, identity: await identify(pid), ended }
+  const ended = exit.then(end)
+  return { stop: control.stop, expectExit: control.expectExit, identity: await identity, ended }
 }
 
-function spawnGroup({ file, args, cwd, env, runId, stdin }: ProcessRequest) {
-  return execa(file, args, {
-    cwd,
-    env: { ...env, [RUN_MARK]: runId },
-    extendEnv: false,
-    detached: true,
-    cleanup: false,
-    reject: false,
-    buffer: false,
-    ...(stdin === null ? { stdin: 'ignore' } : { input: stdin }),
-    stdout: 'pipe',
-    stderr: 'pipe',
-  })
+function spawnGroup({ file, args, cwd, env, runId, stdin }: ProcessRequest, paths: { stdout: string; stderr: string }) {
+  const stdout = openSync(paths.stdout, 'a', 0o600)
+  const stderr = openSync(paths.stderr, 'a', 0o600)
+  try {
+    return execa(file, args, {
+      cwd,
+      env: { ...env, [RUN_MARK]: runId },
+      extendEnv: false,
+      detached: true,
+      cleanup: false,
+      reject: false,
+      buffer: false,
+      ...(stdin === null ? { stdin: 'ignore' } : { input: stdin }),
+      // Any descriptor will do; the types of execa know those of one digit.
+      stdout: stdout as 3,
+      stderr: stderr as 3,
+    })
+  } finally {
+    // The child has its own.
+    closeSync(stdout)
+    closeSync(stderr)
+  }
 }
 
 /** The ways to end a run before it ends by itself; all of them are closed once it has. */
@@ -207,8 +231,7 @@ function exitOf(child: NodeJS.EventEmitter): Promise<{ exitCode: number | null; 
   })
 }
 
-function readOutput(request: ProcessRequest, stream: NodeJS.ReadableStream, control: ProcessControl) {
-  const { format, limits, onLine } = request
+function readOutput({ format, limits, onLine }: ProcessRequest, control: ProcessControl) {
   const kept = new HeadAndTail(limits.headBytesMax, limits.tailBytesMax)
   let bytes = 0
   let cutBytes = 0
@@ -217,15 +240,16 @@ function readOutput(request: ProcessRequest, stream: NodeJS.ReadableStream, cont
     cutBytes += dropped
     onLine(line, control)
   })
-  stream.on('data', (raw: Buffer) => {
-    bytes += raw.length
-    const chunk = cutter === null ? raw : cutter.push(raw)
-    cutBytes += raw.length - chunk.length
-    kept.push(chunk)
-    splitter.push(chunk)
-  })
   return {
     bytes: () => bytes,
+    push(raw: Buffer) {
+      bytes += raw.length
+      if (bytes > limits.outputBytesMax) control.stop('budget')
+      const chunk = cutter === null ? raw : cutter.push(raw)
+      cutBytes += raw.length - chunk.length
+      kept.push(chunk)
+      splitter.push(chunk)
+    },
     end() {
       splitter.end()
       return { stdout: kept.text(), cutBytes }
@@ -262,25 +286,4 @@ function watch(request: ProcessRequest, pid: number, control: ProcessControl, ou
     }
   }, limits.stall.warnAfterMs / SAMPLES_PER_WARNING)
   return () => clearInterval(timer)
-}
-
-/** Resolves when both streams have ended, or have had their time. */
-async function drained(...streams: (NodeJS.ReadableStream & { destroy(): unknown })[]): Promise<void> {
-  await Promise.all(
-    streams.map(
-      (stream) =>
-        new Promise<void>((resolve) => {
-          const timer = setTimeout(() => {
-            stream.destroy()
-            resolve()
-          }, DRAIN_MS)
-          const done = () => {
-            clearTimeout(timer)
-            resolve()
-          }
-          if (!stream.readable) return done()
-          stream.once('end', done).once('close', done).once('error', done)
-        }),
-    ),
-  )
 }

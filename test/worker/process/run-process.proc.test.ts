@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -26,8 +26,18 @@ interface Trial extends Partial<Omit<ProcessRequest, 'limits'>> {
 async function start(script: string, { limits, ...rest }: Trial = {}) {
   const lines: string[] = []
   const runId = `test-${process.pid}-${serial++}`
+  const scratch = join(folder, runId)
+  mkdirSync(scratch)
   const running = await startProcess({
-    ...{ file: 'sh', args: ['-c', script], cwd: folder, env: { PATH: process.env.PATH ?? '' }, stdin: null, runId },
+    ...{
+      file: 'sh',
+      args: ['-c', script],
+      cwd: folder,
+      env: { PATH: process.env.PATH ?? '' },
+      stdin: null,
+      scratch,
+      runId,
+    },
     format: 'text',
     ...rest,
     limits: { ...DEFAULT_LIMITS, ...limits },
@@ -66,6 +76,12 @@ describe('a process', () => {
       'PATH',
       'TURBO_RUN',
     ])
+  })
+
+  it('is named for ever, however soon it has ended', async () => {
+    const { identity, ended } = await start('exit 0')
+    expect(identity.started).toMatch(/^\d+$/)
+    await ended
   })
 
   it('that cannot be started says so', async () => {

@@ -4,7 +4,7 @@ import { DEFAULT_LIMITS, startProcess } from '../../../src/worker/process/run-pr
 const [mode, cwd = ''] = process.argv.slice(2)
 const { identity, ended } = await startProcess({
   ...{ file: 'sh', args: ['-c', 'sleep 600 & sleep 601'], cwd, env: { PATH: process.env.PATH ?? '' }, stdin: null },
-  ...{ runId: 'held-run', format: 'text', limits: DEFAULT_LIMITS },
+  ...{ scratch: cwd, runId: 'held-run', format: 'text', limits: DEFAULT_LIMITS },
   onLine: () => undefined,
 })
 process.stdout.write(`pid ${identity.pid}\n`)
