@@ -91,7 +91,7 @@ export const GOOD_INPUTS: Record<string, Record<string, unknown>> = {
   listDocuments: { project: 'p' },
   listDocumentationSources: { project: 'p' },
   expireVanishedDocuments: { source: 'documents', keep: ['a.md'] },
-  createTask: { task_type: 'analysis', task_description: 'look at it', task_priority: 7, depends_on_tasks: ['task_1'] },
+  createTask: { task_type: 'analysis', task_description: 'look at it', task_priority: 7, dedupe_key: 'nightly' },
   createTasks: { tasks: [{ task_type: 'analysis', task_description: 'look at it' }] },
   listTasks: { status: ['pending', 'running'], project: 'p', ready: true, limit: 3 },
   getTask: { task_id: 'task_1' },
