@@ -120,7 +120,7 @@ export const GOOD_INPUTS: Record<string, Record<string, unknown>> = {
   verifyAudit: { session_id: SESSION_ID },
   listAuditHeads: {},
   detachAudit: { before: '2026-01' },
-  createTask: { task_type: 'analysis', task_description: 'look at it', task_priority: 7, depends_on_tasks: ['task_1'] },
+  createTask: { task_type: 'analysis', task_description: 'look at it', task_priority: 7, dedupe_key: 'nightly' },
   createTasks: { tasks: [{ task_type: 'analysis', task_description: 'look at it' }] },
   listTasks: { status: ['pending', 'running'], project: 'p', ready: true, limit: 3 },
   getTask: { task_id: 'task_1' },

@@ -78,6 +78,10 @@ test.each(tested.map((operation) => [operation.name, operation] as const))(
           ? (await turbo.access.createKey({ name, scopes: ['read'] })).id
           : await added(`for ${name}`)
     }
+    if ('task_id' in input) {
+      input.task_id = (await turbo.orchestrator.tasks.create({ taskType: 't', taskDescription: name })).taskId
+      if (name === 'retryTask') await turbo.orchestrator.tasks.cancel(String(input.task_id))
+    }
     const { method, path, json } = requestOf(operation, input)
     const reply = await call(method, path, { json })
     expect([reply.status, reply.json?.detail]).toEqual([operation.http.status, undefined])
