@@ -102,34 +102,22 @@ export interface TaskFacts {
   status?: string
   description?: string
   project?: string
-  /** Place in the queue: seconds behind the first. */
-  rank?: number
+  priority?: number
   error?: string
   metadata?: object
   /** Unmet parents. */
   waitsFor?: string[]
 }
 
-/** Tasks as the queue's own triggers would have left them, with their notification. */
+/** Tasks by plain SQL, one after the other: what they imply is the triggers' work. */
 export async function insertTasks(db: Store, ...tasks: TaskFacts[]): Promise<void> {
-  for (const task of tasks) {
-    const { taskId, status = 'pending', description = `work of ${taskId}`, project = null, rank = 0 } = task
-    const ended = ['completed', 'failed', 'cancelled'].includes(status)
-    const ready = status === 'pending'
-    await db.transaction(async (tx) => {
-      await tx.query(sql`
-        insert into agent_tasks (task_id, task_type, task_description, status, project, error_message, metadata,
-          queue_rank, completed_at)
-        values (${taskId}, 'analysis', ${description}, ${status}, ${project}, ${task.error ?? null},
-          ${JSON.stringify(task.metadata ?? {})}::jsonb,
-          case when ${ready}::boolean then '2026-01-01Z'::timestamptz + make_interval(secs => ${rank}::float8) end,
-          case when ${ended}::boolean then clock_timestamp() end)`)
-      for (const parent of task.waitsFor ?? []) {
-        await tx.query(sql`
-          insert into task_dependencies (task_id, depends_on) values (${taskId}, ${parent}) on conflict do nothing`)
-      }
-      await tx.query(sql`select pg_notify('landing_changed', 'tasks')`)
-    })
+  for (const { taskId, status = 'pending', description = `work of ${taskId}`, ...task } of tasks) {
+    await db.query(sql`
+      insert into agent_tasks (task_id, task_type, task_description, status, project, task_priority, error_message,
+        metadata, depends_on_tasks)
+      values (${taskId}, 'analysis', ${description}, ${status}, ${task.project ?? null}, ${task.priority ?? 5},
+        ${task.error ?? null}, ${JSON.stringify(task.metadata ?? {})}::jsonb,
+        ${sql.param(task.waitsFor ?? [])}::text[])`)
   }
 }
 

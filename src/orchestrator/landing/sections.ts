@@ -206,7 +206,8 @@ function taskLine(json: TaskJson): TaskLine {
     platform: optional(task.assignedToPlatform),
     worker: optional(task.assignedWorkerId),
     waitsFor: task.waitsFor?.map(name),
-    reason: optional(task.reason, SHORT_CHARS),
+    // What it waits for says this one.
+    reason: task.reason === 'dependencies' ? undefined : optional(task.reason, SHORT_CHARS),
     description: plain(task.description, SHORT_CHARS),
   }
 }

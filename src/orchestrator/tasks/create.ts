@@ -1,7 +1,7 @@
-import { createHash, randomBytes } from 'node:crypto'
 import { type FieldError, isTurboError, TurboError } from '../../base/errors.ts'
 import type { Database, Executor } from '../../db/executor.ts'
 import { canRepeat } from '../../db/index.ts'
+import { hexDigits } from '../ids.ts'
 import { retrying } from '../retry.ts'
 import { graphErrors, inOrder } from './graph.ts'
 import { findKnown, insertTasks, type Known, statusesOf, type TaskRecord } from './queries.ts'
@@ -9,6 +9,7 @@ import type { CreatedTask, TaskInput } from './types.ts'
 
 /** More than this many wrong fields help nobody. */
 const ERRORS_MAX = 20
+const ID_DIGITS = 12
 
 /** How a batch is to be read. */
 export interface CreateOptions {
@@ -82,8 +83,7 @@ function nameOf(input: TaskInput, index: number, seed: string | undefined): Name
 }
 
 function newTaskId(index: number, seed: string | undefined): string {
-  if (seed === undefined) return `task_${randomBytes(6).toString('hex')}`
-  return `task_${createHash('sha256').update(`${seed}\n${index}`).digest('hex').slice(0, 12)}`
+  return `task_${hexDigits(ID_DIGITS, seed === undefined ? undefined : `${seed}\n${index}`)}`
 }
 
 function wanted(named: readonly Named[]) {

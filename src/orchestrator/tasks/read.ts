@@ -1,7 +1,15 @@
 import { TurboError } from '../../base/errors.ts'
 import type { Executor } from '../../db/executor.ts'
-import { readCursor, writeCursor } from './cursor.ts'
-import { attemptsOf, dependenciesOf, findTask, listTasks, queueFacts, type TaskRow } from './queries.ts'
+import { isMomentAndId, readCursor, writeCursor } from '../cursor.ts'
+import {
+  attemptsOf,
+  dependenciesOf,
+  findTask,
+  listTasks,
+  type PagePosition,
+  queueFacts,
+  type TaskRow,
+} from './queries.ts'
 import type { Attempt, Dependency, ListTasksInput, Task, TaskPage, WaitingReason } from './types.ts'
 import { AHEAD_MAX, whyBlocked, whyQueued } from './why.ts'
 
@@ -31,13 +39,28 @@ async function whyWaiting(db: Executor, row: TaskRow, dependencies: Dependency[]
 export async function list(db: Executor, input: ListTasksInput): Promise<TaskPage> {
   const { limit = PAGE_TASKS_DEFAULT, cursor, ...filter } = input
   const ready = filter.ready ?? false
-  const rows = await listTasks(db, filter, cursor === undefined ? null : readCursor(cursor, ready), limit)
+  const rows = await listTasks(db, filter, cursor === undefined ? null : positionOf(cursor, ready), limit)
   const last = rows.at(-1)
-  const next = last?.more ? { seq: last.taskSeq, rank: ready ? (last.queueRank ?? undefined) : undefined } : null
+  const next = ready ? writeCursor('ready', [last?.taskSeq, last?.queueRank]) : writeCursor('tasks', [last?.taskSeq])
   return {
     tasks: rows.map(({ taskSeq: _, queueRank: __, more: ___, ...task }) => task),
-    nextCursor: next === null ? null : writeCursor(next),
+    nextCursor: last?.more ? next : null,
   }
+}
+
+function positionOf(cursor: string, ready: boolean): PagePosition {
+  if (!ready) return { seq: readCursor('tasks', cursor, isNumber)[0] }
+  const [seq, rank] = readCursor('ready', cursor, isNumberAndMoment)
+  return { seq, rank }
+}
+
+function isNumber(position: readonly unknown[]): position is [number] {
+  return position.length === 1 && Number.isSafeInteger(position[0])
+}
+
+function isNumberAndMoment(position: readonly unknown[]): position is [number, string] {
+  const [seq, moment] = position
+  return position.length === 2 && Number.isSafeInteger(seq) && isMomentAndId([moment, ''])
 }
 
 /** The runs of a task, newest first. @throws TurboError `not_found` */
@@ -46,13 +69,13 @@ export async function listAttempts(
   taskId: string,
   { limit = PAGE_ATTEMPTS_DEFAULT, cursor }: { limit?: number; cursor?: string },
 ): Promise<{ attempts: Attempt[]; nextCursor: string | null }> {
-  const below = cursor === undefined ? null : readCursor(cursor, false).seq
+  const below = cursor === undefined ? null : readCursor('attempts', cursor, isNumber)[0]
   const rows = await attemptsOf(db, taskId, below, limit + 1)
   if (rows.length === 0 && (await findTask(db, taskId)) === undefined) throw notFound(taskId)
   const attempts = rows.slice(0, limit)
   const last = attempts.at(-1)
   const more = rows.length > limit && last !== undefined
-  return { attempts, nextCursor: more ? writeCursor({ seq: last.attemptNumber }) : null }
+  return { attempts, nextCursor: more ? writeCursor('attempts', [last.attemptNumber]) : null }
 }
 
 export function notFound(taskId: string): TurboError {

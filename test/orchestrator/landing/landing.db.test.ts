@@ -16,8 +16,8 @@ async function furnish({ db, orchestrator, knowledge }: LandingWorld): Promise<v
   await knowledge.ingest({ documents: [{ path: 'a.md', content: '# Alpha' }], project: 'shop', source: 'docs' })
   await insertTasks(
     db,
-    { taskId: 'task_late', project: 'shop', rank: 2 },
-    { taskId: 'task_next', project: 'shop', rank: 1 },
+    { taskId: 'task_late', project: 'shop', priority: 4 },
+    { taskId: 'task_next', project: 'shop' },
     { taskId: 'task_run', project: 'shop', status: 'running' },
     { taskId: 'task_wait', project: 'shop', status: 'blocked', waitsFor: ['task_next', 'task_run'] },
     { taskId: 'task_review', project: 'shop', status: 'blocked', metadata: { blocked_reason: 'review rejected' } },
