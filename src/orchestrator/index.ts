@@ -15,6 +15,8 @@ import { createNodes } from './nodes/nodes.ts'
 import type { NodesService, Presence } from './nodes/types.ts'
 import { createSessions } from './sessions/sessions.ts'
 import type { Land, SessionService, WrittenKnowledge } from './sessions/types.ts'
+import { createTaskLog } from './task-log/task-log.ts'
+import type { TaskLog, TaskLogService } from './task-log/types.ts'
 import { createTaskQueue, type TaskQueue } from './tasks/queue.ts'
 import { createTaskService, type TaskService } from './tasks/service.ts'
 import type { WorkerRegistry, WorkerService } from './workers/types.ts'
@@ -31,6 +33,8 @@ export type * from './nodes/types.ts'
 export { NODE_STATUSES, SERVICE_STATUSES } from './nodes/types.ts'
 export { SESSION_STATUSES } from './sessions/states.ts'
 export type * from './sessions/types.ts'
+export type * from './task-log/types.ts'
+export { LOG_KINDS } from './task-log/types.ts'
 export type { TaskQueue } from './tasks/queue.ts'
 export type * from './tasks/queue-types.ts'
 export type { TaskService } from './tasks/service.ts'
@@ -48,6 +52,7 @@ export interface OrchestratorServices {
   landing: LandingService
   nodes: NodesService
   workers: WorkerService
+  taskLog: TaskLogService
 }
 
 /** The services over one store, with what runs behind them. */
@@ -56,6 +61,7 @@ export interface Orchestrator extends OrchestratorServices {
   queue: TaskQueue
   /** Where workers tell of themselves. */
   workers: WorkerRegistry
+  taskLog: TaskLog
   accounts: AccountService
   /** Registers this host and the server that answers on it, until {@link stop}. */
   announce(presence: Presence): Promise<void>
@@ -100,6 +106,7 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
     landing,
     nodes,
     workers: createWorkers({ db }),
+    taskLog: createTaskLog({ db }),
     accounts: createAccounts({ db }),
     announce: (presence) => nodes.announce(presence),
     start() {

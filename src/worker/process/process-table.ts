@@ -81,7 +81,7 @@ function contentOf(path: string): string {
   let file: number | undefined
   try {
     file = openSync(path, 'r')
-    return buffer.latin1Slice(0, readSync(file, buffer))
+    return buffer.toString('latin1', 0, readSync(file, buffer))
   } catch {
     // It has ended since the folder was read, or its environment is another user's, whose runs are none of ours.
     return ''
