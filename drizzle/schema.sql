@@ -318,6 +318,15 @@ create table task_leases (
   run_until timestamp with time zone not null
 );
 alter table task_leases set (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=200);
+create table task_log (
+  task_id text not null,
+  attempt_number integer not null,
+  seq integer not null,
+  attempt_id uuid not null,
+  kind text not null,
+  body text not null,
+  logged_at timestamp with time zone default now() not null
+);
 create table workers (
   worker_id text not null,
   node_name text,
@@ -397,6 +406,9 @@ alter table task_dependencies add constraint task_dependencies_other CHECK ((dep
 alter table task_dependencies add constraint task_dependencies_task_id_depends_on_pk PRIMARY KEY (task_id, depends_on);
 alter table task_dependencies add constraint task_dependencies_task_id_agent_tasks_task_id_fk FOREIGN KEY (task_id) REFERENCES agent_tasks(task_id) ON DELETE CASCADE;
 alter table task_leases add constraint task_leases_pkey PRIMARY KEY (task_id);
+alter table task_log add constraint task_log_kind CHECK ((kind = ANY (ARRAY['session'::text, 'text'::text, 'tool'::text, 'tool_end'::text, 'notice'::text, 'denied'::text, 'failure'::text, 'left_out'::text])));
+alter table task_log add constraint task_log_task_id_attempt_number_seq_pk PRIMARY KEY (task_id, attempt_number, seq);
+alter table task_log add constraint task_log_attempt_id_task_attempts_attempt_id_fk FOREIGN KEY (attempt_id) REFERENCES task_attempts(attempt_id) ON DELETE CASCADE;
 alter table workers add constraint workers_concurrency CHECK (((concurrency >= 1) AND (concurrency <= 64)));
 alter table workers add constraint workers_pkey PRIMARY KEY (worker_id);
 alter table workers add constraint workers_status CHECK ((status = ANY (ARRAY['active'::text, 'draining'::text, 'stopped'::text])));
@@ -460,6 +472,7 @@ CREATE UNIQUE INDEX task_attempts_number ON public.task_attempts USING btree (ta
 CREATE INDEX task_dependencies_parent ON public.task_dependencies USING btree (depends_on);
 CREATE INDEX task_leases_concurrency ON public.task_leases USING btree (concurrency_key) WHERE (concurrency_key IS NOT NULL);
 CREATE INDEX task_leases_worker ON public.task_leases USING btree (worker_id);
+CREATE INDEX task_log_attempt ON public.task_log USING btree (attempt_id);
 CREATE INDEX workers_seen ON public.workers USING btree (last_seen);
 
 -- functions

@@ -189,9 +189,9 @@ function createPool(services: WorkerServices) {
 
 /** What a worker needs of the store and the domains. */
 function workerServices(store: Store, knowledge: Knowledge, orchestrator: Orchestrator, log: Log): WorkerServices {
-  const { queue, workers, accounts, tasks } = orchestrator
+  const { queue, workers, accounts, tasks, taskLog } = orchestrator
   return {
-    ...{ log, queue, workers, accounts, tasks, countTokens },
+    ...{ log, queue, workers, accounts, tasks, taskLog, countTokens },
     listen: (channel, handlers) => store.listen(channel, handlers),
     async recall({ text, project }) {
       const query = text.slice(0, RECALL_QUERY_CHARS).replace(/[\ud800-\udbff]$/, '')

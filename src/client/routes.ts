@@ -52,6 +52,7 @@ export const routes: Routes = {
   listServices: { method: 'GET', path: '/v1/services' },
   getService: { method: 'GET', path: '/v1/services/{name}' },
   putService: { method: 'PUT', path: '/v1/services/{name}' },
+  getTaskLog: { method: 'GET', path: '/v1/tasks/{task_id}/log' },
   listWorkers: { method: 'GET', path: '/v1/workers' },
   drainWorker: { method: 'POST', path: '/v1/workers/{worker_id}/drain' },
   createApiKey: { method: 'POST', path: '/v1/keys' },

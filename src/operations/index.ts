@@ -9,6 +9,7 @@ import { getLandingContext } from './landing.ts'
 import { getNode, getService, listNodes, listServices, putNode, putService } from './nodes.ts'
 import { getEmbeddings, getHealth, useEmbeddings } from './service.ts'
 import { createSession, getSession, getSessionHistory, listSessions, patchSession } from './sessions.ts'
+import { getTaskLog } from './task-log.ts'
 import {
   cancelTask,
   createTask,
@@ -71,6 +72,7 @@ export const operations = [
   listServices,
   getService,
   putService,
+  getTaskLog,
   listWorkers,
   drainWorker,
   createApiKey,

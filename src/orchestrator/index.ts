@@ -15,6 +15,8 @@ import { createNodes } from './nodes/nodes.ts'
 import type { NodesService, Presence } from './nodes/types.ts'
 import { createSessions } from './sessions/sessions.ts'
 import type { Land, SessionService, WrittenKnowledge } from './sessions/types.ts'
+import { createTaskLog } from './task-log/task-log.ts'
+import type { TaskLog, TaskLogService } from './task-log/types.ts'
 import { createTaskQueue, type TaskQueue } from './tasks/queue.ts'
 import { createTaskService, type TaskService } from './tasks/service.ts'
 import type { WorkerRegistry, WorkerService } from './workers/types.ts'
@@ -32,6 +34,8 @@ export { NODE_STATUSES, SERVICE_STATUSES } from './nodes/types.ts'
 export { SESSION_STATUSES } from './sessions/states.ts'
 export type * from './sessions/types.ts'
 export { TASK_STATUSES } from './states.ts'
+export type * from './task-log/types.ts'
+export { LOG_KINDS } from './task-log/types.ts'
 export type { TaskQueue } from './tasks/queue.ts'
 export type * from './tasks/queue-types.ts'
 export type { TaskService } from './tasks/service.ts'
@@ -49,6 +53,7 @@ export interface OrchestratorServices {
   landing: LandingService
   nodes: NodesService
   workers: WorkerService
+  taskLog: TaskLogService
 }
 
 /** The services over one store, with what runs behind them. */
@@ -57,6 +62,7 @@ export interface Orchestrator extends OrchestratorServices {
   queue: TaskQueue
   /** Where workers tell of themselves. */
   workers: WorkerRegistry
+  taskLog: TaskLog
   accounts: AccountService
   /** Registers this host and the server that answers on it, until {@link stop}, and has landing contexts ready. */
   announce(presence: Presence): Promise<void>
@@ -104,6 +110,7 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
       await Promise.all([landing.warm(), nodes.announce(presence)])
     },
     workers: createWorkers({ db }),
+    taskLog: createTaskLog({ db }),
     accounts: createAccounts({ db }),
     start() {
       for (const loop of [audit, sessions, tasks]) loop.start()

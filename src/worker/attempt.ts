@@ -3,6 +3,7 @@ import { TurboError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { ClaimedTask } from '../orchestrator/index.ts'
 import { accountKeyOf } from './accounts.ts'
+import { type AttemptLog, createAttemptLog } from './attempt-log.ts'
 import type { Held } from './leases.ts'
 import { type OrderServices, requestOf } from './order.ts'
 import type { StopReason } from './process/index.ts'
@@ -108,23 +109,33 @@ function platformOf({ task, platforms, runners }: Course): string {
 
 /** The program itself; null when the end was asked for before it was started. */
 async function run(course: Course): Promise<RunOutcome | null> {
-  const { task, records, settings, log } = course
-  const { attemptId, taskId } = task
-  const { runner, request } = must(course.order, 'a prepared attempt')
+  const { task, records, services, log } = course
   if (course.stop !== undefined) return null
-  await records.note(attemptId, null)
-  const started = await startRun({
+  await records.note(task.attemptId, null)
+  const said = createAttemptLog(task.attemptId, services.taskLog, log)
+  try {
+    const started = await start(course, said)
+    course.run = started
+    // Asked for while it was being started.
+    const { stop } = course as Course
+    if (stop !== undefined) started.stop(stop.reason, stop.withinMs)
+    await records.note(task.attemptId, started.identity)
+    return await started.ended
+  } finally {
+    await said.end()
+  }
+}
+
+function start({ task, order, settings, log }: Course, said: AttemptLog): Promise<Run> {
+  const { attemptId, taskId } = task
+  const { runner, request } = must(order, 'a prepared attempt')
+  return startRun({
     ...{ runner, request, runId: attemptId, environment: settings.environment },
     program: settings.programs[runner.platform],
     limits: limitsOf(task, settings.leaseSeconds),
+    onEvent: (event) => said.add(event),
     onQuiet: () => log.warn({ taskId, attemptId }, 'a run is quiet; it will be stopped when that goes on'),
   })
-  course.run = started
-  // Asked for while it was being started.
-  const { stop } = course as Course
-  if (stop !== undefined) started.stop(stop.reason, stop.withinMs)
-  await records.note(attemptId, started.identity)
-  return started.ended
 }
 
 /** What its end means, for the task and for the account. */

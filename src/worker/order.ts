@@ -38,7 +38,7 @@ export function readInput(inputData: Record<string, unknown>): OrderInput {
   throw invalid(['', 'input_data', ...(issue?.path ?? [])].join('/'), issue?.message ?? 'is wrong')
 }
 
-export type OrderServices = Pick<WorkerServices, 'tasks' | 'recall' | 'countTokens' | 'log'>
+export type OrderServices = Pick<WorkerServices, 'tasks' | 'taskLog' | 'recall' | 'countTokens' | 'log'>
 
 /**
  * What a task asks of a runner. An agent is told what went wrong before, and goes on in its session where that makes

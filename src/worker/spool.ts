@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { type FileHandle, mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TurboError } from '../base/errors.ts'
@@ -114,7 +115,8 @@ class FolderSpool implements Spool {
       await mkdir(this.#folder, { recursive: true, mode: 0o700 })
       const count = (await readdir(this.#folder)).length
       if (count >= ENTRIES_MAX) throw new Error(`${count} files are waiting in it`)
-      const path = join(this.#folder, `.probe-${process.pid}`)
+      // Several workers of one process may look at once.
+      const path = join(this.#folder, `.probe-${randomUUID()}`)
       await writeSynced(path, 'probe', async () => undefined)
       await unlink(path)
     })

@@ -1,6 +1,6 @@
 import type { Log } from '../base/log.ts'
 import type { Database } from '../db/executor.ts'
-import type { AccountService, OrchestratorServices, TaskQueue, WorkerRegistry } from '../orchestrator/index.ts'
+import type { AccountService, OrchestratorServices, TaskLog, TaskQueue, WorkerRegistry } from '../orchestrator/index.ts'
 import type { KnowledgePiece } from './prompt.ts'
 
 /** How a worker works, with nothing left open. */
@@ -32,6 +32,7 @@ export interface WorkerServices {
   workers: WorkerRegistry
   accounts: AccountService
   tasks: Pick<OrchestratorServices['tasks'], 'listAttempts'>
+  taskLog: Pick<TaskLog, 'append'>
   listen: Database['listen']
   /** What is known that may help with a task, best first. */
   recall(about: { text: string; project: string | null }): Promise<KnowledgePiece[]>

@@ -5,6 +5,7 @@ import type { End } from './classify.ts'
 import { END_ACTIONS, type EndAction } from './end-actions.ts'
 import type { EndClass } from './end-class.ts'
 import type { RunOutcome } from './run.ts'
+import { cleanText } from './storable.ts'
 
 /** What is told of an attempt that has ended; kept in the spool as JSON until it was taken. */
 export interface AttemptReport {
@@ -122,8 +123,4 @@ function cleaned(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(cleaned)
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(Object.entries(value).map(([key, field]) => [cleanText(key), cleaned(field)]))
-}
-
-function cleanText(text: string): string {
-  return text.replaceAll('\0', '\ufffd').replace(/\p{Surrogate}/gu, '\ufffd')
 }

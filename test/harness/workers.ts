@@ -50,9 +50,9 @@ export async function workerWorld(place?: TestPlace): Promise<WorkerWorld> {
     async worker(settings = {}, change = (services) => services) {
       const store = await openDatabase({ ...config, poolMin: 0 })
       stores.push(store)
-      const { queue, workers: registry, accounts, tasks } = over(store)
+      const { queue, workers: registry, accounts, tasks, taskLog } = over(store)
       const services: WorkerServices = {
-        ...{ log, queue, accounts, tasks, workers: registry, countTokens: (text: string) => text.length },
+        ...{ log, queue, accounts, tasks, taskLog, workers: registry, countTokens: (text: string) => text.length },
         listen: (channel, handlers) => store.listen(channel, handlers),
         recall: async () => [],
       }

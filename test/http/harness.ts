@@ -5,7 +5,7 @@ import { createHttpServer, type Http, type HttpConfig } from '../../src/http/ind
 import type { Operation } from '../../src/operations/index.ts'
 import { type StandInTurbo, standInTurbo } from '../operations/stand-in.ts'
 import { ARTIFACT_ID, SESSION_ID } from '../operations/stand-in-record.ts'
-import { WORKER_ID } from '../operations/stand-in-workers.ts'
+import { TASK_ID, WORKER_ID } from '../operations/stand-in-workers.ts'
 
 export interface TestHttp extends Http {
   turbo: StandInTurbo
@@ -137,6 +137,7 @@ export const GOOD_INPUTS: Record<string, Record<string, unknown>> = {
   listServices: {},
   getService: { name: 'a' },
   putService: { name: 'a', type: 'database', port: 5432, status: 'degraded', detail: 'slow', metadata: { aB: 1 } },
+  getTaskLog: { task_id: TASK_ID, limit: 3, cursor: '1.2' },
   listWorkers: {},
   drainWorker: { worker_id: WORKER_ID },
   createApiKey: { name: 'ci', scopes: ['read'] },

@@ -1,8 +1,11 @@
 import { TurboError } from '../../src/base/errors.ts'
-import type { Worker, WorkerService } from '../../src/orchestrator/index.ts'
+import type { TaskLogService, Worker, WorkerService } from '../../src/orchestrator/index.ts'
 
 /** The worker that exists. */
 export const WORKER_ID = 'alpha/0c5d3f2a'
+
+/** The task that has a log. */
+export const TASK_ID = 'task_00000000000a'
 
 const worker: Worker = {
   workerId: WORKER_ID,
@@ -26,6 +29,16 @@ export function standInWorkers(): WorkerService {
     async drain(workerId) {
       if (workerId !== WORKER_ID) throw new TurboError('not_found', `there is no worker ${workerId}`)
       return { ...worker, status: 'draining' }
+    },
+  }
+}
+
+export function standInTaskLog(): TaskLogService {
+  return {
+    async list(taskId) {
+      if (taskId !== TASK_ID) throw new TurboError('not_found', `there is no task ${taskId}`)
+      const loggedAt = '2026-11-20T13:55:56.123456Z'
+      return { entries: [{ attemptNumber: 1, seq: 3, kind: 'text', body: 'done', loggedAt }], nextCursor: '1.3' }
     },
   }
 }

@@ -185,6 +185,31 @@ describe('a worker that has lost its task', () => {
   })
 })
 
+describe('what a run says', () => {
+  it('is in the log of its task while it runs, and a reader goes on where it was', async () => {
+    const { taskLog } = world.orchestrator
+    const taskId = await world.add('echo one; while [ ! -e go ]; do sleep 0.05; done; echo two; exit 3', {
+      maxRetries: 1,
+    })
+    await (await world.worker()).start()
+    await vi.waitFor(async () => {
+      expect((await taskLog.list(taskId, {})).entries).toMatchObject([
+        { attemptNumber: 1, seq: 1, kind: 'text', body: 'one\n' },
+      ])
+    }, WAIT_MS)
+    writeFileSync(fileIn('go'), '')
+    await vi.waitFor(async () => expect((await world.orchestrator.tasks.get(taskId)).retryCount).toBe(1), WAIT_MS)
+    const rest = await taskLog.list(taskId, { cursor: '1.1' })
+    expect(rest).toMatchObject({ entries: [{ attemptNumber: 1, seq: 2, body: 'two\n' }], nextCursor: '1.2' })
+    await skipBackoff(world.db)
+    await world.reaches(taskId, 'failed')
+    const again = await taskLog.list(taskId, { cursor: '1.2' })
+    expect(again).toMatchObject({ entries: [{ attemptNumber: 2, seq: 1, body: 'one\ntwo\n' }], nextCursor: '2.1' })
+    expect(await taskLog.list(taskId, { cursor: '2.1' })).toEqual({ entries: [], nextCursor: '2.1' })
+    await expect(taskLog.list('none', {})).rejects.toMatchObject({ code: 'not_found' })
+  })
+})
+
 describe('a result', () => {
   it('that nobody takes is offered until somebody does, and its task stays where it is', async () => {
     const taskId = await world.add('echo kept')

@@ -1,4 +1,4 @@
-import { familyOf, markedProcesses, type ProcessRow, readProcesses, startOf } from './process-table.ts'
+import { familyOf, type ProcessRow, readProcesses, startOf } from './process-table.ts'
 
 /** Names one process for ever, also across a restart of whoever started it. */
 export interface ProcessIdentity {
@@ -7,9 +7,6 @@ export interface ProcessIdentity {
   /** Only good for comparing; empty where processes cannot be listed. */
   started: string
 }
-
-/** Marks every process of a run, so that those which left its group are found again. */
-export const RUN_MARK = 'TURBO_RUN'
 
 /** Groups that this process has started and not yet seen empty. */
 const living = new Set<number>()
@@ -48,9 +45,8 @@ function signalTo(target: number, signal: NodeJS.Signals | 0): boolean {
 /** The processes of a run that live now: its group, what descends from it, and whatever carries its mark. */
 export async function membersOf(pid: number, runId: string): Promise<ProcessRow[]> {
   const rows = await readProcesses()
-  const marked = new Set(markedProcesses(rows, `${RUN_MARK}=${runId}`))
   const family = new Set(familyOf(rows, pid).map((row) => row.pid))
-  return rows.filter((row) => row.pid !== process.pid && (family.has(row.pid) || marked.has(row.pid)))
+  return rows.filter((row) => row.pid !== process.pid && (family.has(row.pid) || row.run === runId))
 }
 
 /** How often the members of a run are looked for again while they are killed: one may start another meanwhile. */
@@ -94,15 +90,17 @@ export async function killOrphans(identity: ProcessIdentity, runId: string): Pro
   const rows = await readProcesses()
   const leader = rows.find(({ pid }) => pid === identity.pid)
   if (leader === undefined || leader.started === identity.started) return killRun(identity.pid, runId)
-  const marked = markedProcesses(rows, `${RUN_MARK}=${runId}`)
-  for (const pid of marked) signalTo(pid, 'SIGKILL')
-  return marked.length
+  return killMarkedIn(rows, runId)
 }
 
 /** Kills whatever carries the mark of a run of which nothing else is known; how many processes that were. */
 export async function killMarked(runId: string): Promise<number> {
-  const marked = await markedProcesses(await readProcesses(), `${RUN_MARK}=${runId}`)
-  for (const pid of marked) signalTo(pid, 'SIGKILL')
+  return killMarkedIn(await readProcesses(), runId)
+}
+
+function killMarkedIn(rows: readonly ProcessRow[], runId: string): number {
+  const marked = rows.filter(({ run }) => run === runId)
+  for (const { pid } of marked) signalTo(pid, 'SIGKILL')
   return marked.length
 }
 

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readSync } from 'node:fs'
 import { promisify } from 'node:util'
 
 /** One process of this host. */
@@ -12,19 +12,47 @@ export interface ProcessRow {
   cpuMs: number
   /** When it started, in a form only good for comparing: a process id used again gets another. */
   started: string
+  /** The run that its environment names ({@link RUN_MARK}), wherever it hangs in the tree. Told on Linux only. */
+  run?: string
 }
 
 /** Ticks of `/proc/<pid>/stat` a second: USER_HZ, which is 100 on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100
 const PS_BYTES_MAX = 16 * 1024 * 1024
 
+/** Marks every process of a run, so that those which left its group are found again. */
+export const RUN_MARK = 'TURBO_RUN'
+
+let looking: Promise<ProcessRow[]> | null = null
+let lookingNext: Promise<ProcessRow[]> | null = null
+
 /**
- * Every process of this host but zombies, from `/proc` where there is one (Linux), else from `ps`.
+ * Every process of this host but zombies, from `/proc` where there is one (Linux), else from `ps`; never as they were
+ * before the call. Callers that come while somebody looks share the next look: thirty runs that end at once cost two.
  *
  * @throws Error when there is neither
  */
-export async function readProcesses(): Promise<ProcessRow[]> {
-  if (process.platform === 'linux') return readProc()
+export function readProcesses(): Promise<ProcessRow[]> {
+  if (looking === null) return look()
+  lookingNext ??= looking
+    // Whoever asked for it has its error.
+    .catch(() => undefined)
+    .then(() => {
+      lookingNext = null
+      return look()
+    })
+  return lookingNext
+}
+
+function look(): Promise<ProcessRow[]> {
+  const current = (process.platform === 'linux' ? readProc() : readPs()).finally(() => {
+    if (looking === current) looking = null
+  })
+  looking = current
+  return current
+}
+
+async function readPs(): Promise<ProcessRow[]> {
   const { stdout } = await promisify(execFile)('ps', ['-A', '-o', 'pid=,ppid=,pgid=,stat=,time=,lstart='], {
     maxBuffer: PS_BYTES_MAX,
     env: { LC_ALL: 'C', PATH: '/usr/bin:/bin' },
@@ -32,22 +60,33 @@ export async function readProcesses(): Promise<ProcessRow[]> {
   return stdout.split('\n').flatMap((line) => parsePsLine(line) ?? [])
 }
 
-/** Synchronous: these files are the kernel's memory, and reading one by the thread pool costs ten times as much. */
-function readProc(): ProcessRow[] {
+/** Without the thread pool: what `/proc` tells comes from memory, and a hop to another thread costs more than the read. */
+async function readProc(): Promise<ProcessRow[]> {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
   return pids.flatMap((pid) => {
-    const stat = readOrNull(`/proc/${pid}/stat`)
-    return stat === null ? [] : (parseProcStat(stat) ?? [])
+    const row = parseProcStat(contentOf(`/proc/${pid}/stat`))
+    if (row === null) return []
+    const [, run] = RUN_OF.exec(contentOf(`/proc/${pid}/environ`)) ?? []
+    return [run === undefined ? row : { ...row, run }]
   })
 }
 
-/** Null when the process has ended meanwhile, or is another user's. */
-function readOrNull(path: string): string | null {
+const RUN_OF = new RegExp(`(?:^|\0)${RUN_MARK}=([^\0]*)`)
+
+/** One for all reads: a buffer for each of hundreds of small files costs more than the files. */
+const buffer = Buffer.allocUnsafe(256 * 1024)
+
+/** Empty for what cannot be read; an environment longer than the buffer is cut. */
+function contentOf(path: string): string {
+  let file: number | undefined
   try {
-    return readFileSync(path, 'latin1')
+    file = openSync(path, 'r')
+    return buffer.toString('latin1', 0, readSync(file, buffer))
   } catch {
-    // Nothing to be known of it, then.
-    return null
+    // It has ended since the folder was read, or its environment is another user's, whose runs are none of ours.
+    return ''
+  } finally {
+    if (file !== undefined) closeSync(file)
   }
 }
 
@@ -57,8 +96,7 @@ function readOrNull(path: string): string | null {
  */
 export async function startOf(pid: number): Promise<string | null> {
   if (process.platform !== 'linux') return (await readProcesses()).find((row) => row.pid === pid)?.started ?? null
-  const stat = readOrNull(`/proc/${pid}/stat`)
-  return stat === null ? null : (fieldsOf(stat)[STARTED_FIELD] ?? null)
+  return fieldsOf(contentOf(`/proc/${pid}/stat`))[STARTED_FIELD] ?? null
 }
 
 /** The fields behind the command, which stands in parentheses and may hold anything. */
@@ -72,7 +110,7 @@ const STARTED_FIELD = 19
 export function parseProcStat(stat: string): ProcessRow | null {
   const fields = fieldsOf(stat)
   const [state, parentPid, group] = fields
-  if (state === undefined || state === 'Z' || state === 'X') return null
+  if (!state || state === 'Z' || state === 'X') return null
   return {
     pid: Number.parseInt(stat, 10),
     parentPid: Number(parentPid),
@@ -109,16 +147,4 @@ export function familyOf(rows: readonly ProcessRow[], root: number): ProcessRow[
     }
   }
   return rows.filter(({ pid }) => family.has(pid))
-}
-
-/**
- * Process ids of those whose environment has `NAME=value`, wherever they hang in the tree. Linux only; elsewhere none,
- * and a program that left its group and outlived its parent is not found.
- */
-export function markedProcesses(rows: readonly ProcessRow[], mark: string): number[] {
-  if (process.platform !== 'linux') return []
-  return rows.flatMap(({ pid }) => {
-    const environ = readOrNull(`/proc/${pid}/environ`)
-    return environ?.includes(mark) && environ.split('\0').includes(mark) ? pid : []
-  })
 }

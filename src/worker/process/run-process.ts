@@ -4,18 +4,10 @@ import { isAbsolute, join } from 'node:path'
 import { execa } from 'execa'
 import { invalid, TurboError } from '../../base/errors.ts'
 import { followFile } from './follow-file.ts'
-import {
-  guardGroup,
-  identify,
-  killRun,
-  membersOf,
-  type ProcessIdentity,
-  RUN_MARK,
-  releaseGroup,
-  signalGroup,
-} from './group.ts'
+import { guardGroup, identify, killRun, membersOf, type ProcessIdentity, releaseGroup, signalGroup } from './group.ts'
 import { HeadAndTail, type KeptText } from './kept-text.ts'
 import { LineSplitter, StringCutter } from './lines.ts'
+import { RUN_MARK } from './process-table.ts'
 import { type ActivitySample, judgeActivity, type StallLimits, startWatching } from './stall.ts'
 import { createStopLadder } from './stop-ladder.ts'
 

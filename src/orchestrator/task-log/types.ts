@@ -1,0 +1,34 @@
+/** `left_out`: how much of what was said is not there. */
+export const LOG_KINDS = ['session', 'text', 'tool', 'tool_end', 'notice', 'denied', 'failure', 'left_out'] as const
+export type LogKind = (typeof LOG_KINDS)[number]
+
+export interface LogLine {
+  /** 1 for the first of an attempt. */
+  seq: number
+  kind: LogKind
+  body: string
+}
+
+export interface LogEntry extends LogLine {
+  attemptNumber: number
+  loggedAt: string
+}
+
+export interface LogPage {
+  /** In the order in which it was said. */
+  entries: LogEntry[]
+  /** Where to go on; also at the end of what is there, as more may come. Null before anything was said. */
+  nextCursor: string | null
+}
+
+/** What runs said while they ran. */
+export interface TaskLogService {
+  /** @throws TurboError `not_found`, `invalid_input` (a cursor that is none) */
+  list(taskId: string, page: { limit?: number; cursor?: string }): Promise<LogPage>
+}
+
+/** {@link TaskLogService} with the side that workers write to. */
+export interface TaskLog extends TaskLogService {
+  /** False when the attempt has lost its task: nothing was written. The same lines again change nothing. */
+  append(attemptId: string, lines: readonly LogLine[]): Promise<boolean>
+}
