@@ -643,7 +643,7 @@ BEGIN
     NEW.dependencies_left := cardinality(NEW.depends_on_tasks);
   END IF;
 
-  IF NEW.status = 'pending' AND OLD.status = 'running' AND NEW.cancel_requested_at IS NOT NULL THEN
+  IF NEW.status IN ('pending', 'blocked') AND OLD.status = 'running' AND NEW.cancel_requested_at IS NOT NULL THEN
     NEW.status := 'cancelled';
   ELSIF NEW.status = 'pending' AND NEW.dependencies_left > 0 THEN
     NEW.status := 'blocked';
@@ -819,12 +819,13 @@ DECLARE
   written agent_actions;
   rows agent_actions[] := array_fill(NULL::agent_actions, ARRAY[cardinality(entries)]);
 BEGIN
-  PERFORM touch_sessions(ARRAY(
-    SELECT DISTINCT e->>'session_id' FROM unnest(entries) e
-    WHERE e->>'session_id' IS NOT NULL AND NOT starts_with(e->>'action_type', 'session_')));
   INSERT INTO audit_chains (chain_id, hash)
     SELECT DISTINCT audit_chain_of(e->>'session_id', e->>'task_id'), repeat('0', 64) FROM unnest(entries) e ORDER BY 1
     ON CONFLICT (chain_id) DO UPDATE SET seq = excluded.seq WHERE false;
+  -- Behind the locks: a session that becomes active writes to its chain, which is among these.
+  PERFORM touch_sessions(ARRAY(
+    SELECT DISTINCT e->>'session_id' FROM unnest(entries) e
+    WHERE e->>'session_id' IS NOT NULL AND NOT starts_with(e->>'action_type', 'session_')));
   FOR item IN
     SELECT e.entry, e.place, c.chain_id, c.seq, c.hash, c.last_at
     FROM unnest(entries) WITH ORDINALITY AS e(entry, place)
@@ -1281,8 +1282,10 @@ DECLARE
     FOR NO KEY UPDATE SKIP LOCKED);
 BEGIN
   IF due <> '{}' THEN
-    UPDATE agent_sessions SET last_active = clock_timestamp(),
-      status = CASE status WHEN 'idle' THEN 'active' ELSE status END WHERE session_id = ANY (due);
+    -- Apart: naming the status tells landing contexts that it may have changed.
+    UPDATE agent_sessions SET last_active = clock_timestamp() WHERE session_id = ANY (due) AND status <> 'idle';
+    UPDATE agent_sessions SET last_active = clock_timestamp(), status = 'active'
+      WHERE session_id = ANY (due) AND status = 'idle';
   END IF;
 END
 $function$;

@@ -100,7 +100,14 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
   return {
     sessions: telling(sessions, ['create', 'patch'], wroteSessions),
     tasks: telling(tasks, ['create', 'createBatch', 'report', 'cancel', 'retry'], wroteTasks),
-    queue: telling(queue, ['claim', 'finish', 'release'], wroteTasks),
+    queue: {
+      ...telling(queue, ['finish', 'release'], wroteTasks),
+      async claim(request) {
+        const claimed = await queue.claim(request)
+        if (claimed.length > 0) wroteTasks()
+        return claimed
+      },
+    },
     audit,
     artifacts: createArtifacts({ db }),
     conversation: createConversation({ db }),
@@ -111,7 +118,7 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
     },
     workers: createWorkers({ db }),
     taskLog: createTaskLog({ db }),
-    accounts: createAccounts({ db }),
+    accounts: telling(createAccounts({ db }), ['pause', 'clear'], () => landing.changed(['accounts'])),
     start() {
       for (const loop of [audit, sessions, tasks]) loop.start()
       starting ??= landing.start()

@@ -47,11 +47,11 @@ export function createLeases({ queue, workerId, leaseSeconds, log }: LeasesOptio
     // The lease that the statement writes begins later than this.
     const sentAtMs = performance.now()
     const answers = await queue.heartbeat({ workerId, attemptIds: [...leases.keys()], leaseSeconds })
-    for (const { attemptId, lost, cancelRequested } of answers) {
+    for (const { attemptId, lost, renewed, cancelRequested } of answers) {
       const lease = leases.get(attemptId)
       if (lease === undefined) continue
       if (lost) lease.held.fence(0)
-      else lease.renewedAtMs = sentAtMs
+      else if (renewed) lease.renewedAtMs = sentAtMs
       if (cancelRequested) lease.held.cancel()
     }
   }

@@ -137,7 +137,7 @@ async function finished(queue: WorkerServices['queue'], finish: FinishInput, log
     return await queue.finish(finish)
   } catch (error) {
     const { attemptId } = finish
-    if (!isTurboError(error, 'invalid_input', 'internal')) throw error
+    if (!isTurboError(error, 'invalid_input')) throw error
     log.error({ err: error, attemptId }, 'a result cannot be stored as it is')
     const errorMessage = 'its result could not be stored'
     return queue.finish({ attemptId, outcome: 'failed', failureClass: 'crashed', errorMessage, usage: {} })

@@ -118,7 +118,7 @@ class Shift {
     const { queue, accounts, log, listen } = this.#services
     const { folder } = this.#settings
     const spool = await openSpool({ folder: join(folder, 'spool') })
-    this.#records = await openRunRecords(join(folder, 'runs'))
+    this.#records = await openRunRecords(join(folder, 'runs', this.host))
     this.#reporter = createReporter({ queue, accounts, spool, salvage: openSalvage(join(folder, 'salvage')), log })
     // Results before tasks: what is done must not be done again.
     await this.#reporter.replay()
@@ -232,6 +232,8 @@ class Shift {
     const { drain } = await this.#services.workers.tell(presence)
     if (drain) this.#drain()
     await this.#reporter?.checkStorage()
+    // Before what dead workers left is given up: they may have left its result too.
+    await this.#reporter?.replay()
     await this.#takeOver()
     return false
   }

@@ -82,9 +82,24 @@ test.each(tested.map((operation) => [operation.name, operation] as const))(
       input.task_id = (await turbo.orchestrator.tasks.create({ taskType: 't', taskDescription: name })).taskId
       if (name === 'retryTask') await turbo.orchestrator.tasks.cancel(String(input.task_id))
     }
+    const { orchestrator } = turbo
+    const session = { agentPlatform: 'codex', agentRole: 'developer' }
+    if ('session_id' in input) input.session_id = (await orchestrator.sessions.create(session)).sessionId
+    if ('artifact_id' in input) {
+      const artifact = { artifactType: 'report', name: 'a.md', format: 'markdown', content: '# A' }
+      input.artifact_id = (await orchestrator.artifacts.add(artifact)).artifactId
+    }
+    if ('worker_id' in input) {
+      const found = { platforms: ['command'], roles: null, capabilities: [], concurrency: 1, programs: [] }
+      await orchestrator.workers.tell({ workerId: String(input.worker_id), host: 'h', pid: 1, version: '1', ...found })
+    }
+    if (/Node$/.test(name)) await orchestrator.nodes.putNode({ name: String(input.name) })
+    if (/Service$/.test(name)) await orchestrator.nodes.putService({ name: String(input.name) })
+    if (name === 'putService') await orchestrator.nodes.putNode({ name: String(input.node ?? 'alpha') })
     const { method, path, json } = requestOf(operation, input)
     const reply = await call(method, path, { json })
-    expect([reply.status, reply.json?.detail]).toEqual([operation.http.status, undefined])
+    const why = reply.status === operation.http.status ? undefined : reply.json?.detail
+    expect([reply.status, why]).toEqual([operation.http.status, undefined])
     expect(operation.output.safeParse(reply.json).error?.issues ?? []).toEqual([])
   },
 )

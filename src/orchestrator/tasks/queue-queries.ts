@@ -143,9 +143,11 @@ export function renew(
         order by task_id for no key update skip locked))
       returning task_id
     )
-    select a.attempt_id, h.task_id is null as lost, t.cancel_requested_at is not null as cancel_requested
+    select a.attempt_id, h.task_id is null as lost, r.task_id is not null as renewed,
+      t.cancel_requested_at is not null as cancel_requested
     from unnest(${sql.param(attemptIds)}::uuid[]) a(attempt_id)
-    left join held h using (attempt_id) left join agent_tasks t on t.task_id = h.task_id`)
+    left join held h using (attempt_id) left join renewed r on r.task_id = h.task_id
+    left join agent_tasks t on t.task_id = h.task_id`)
 }
 
 /** The task of an attempt that still has its lease; a statement that finds none has been fenced. */

@@ -49,6 +49,8 @@ export interface Heartbeat {
   attemptId: string
   /** The lease is somebody else's, or nobody's: end the run, whatever it would write is refused. */
   lost: boolean
+  /** False also where the lease was locked: it is about to be taken or given back. */
+  renewed: boolean
   cancelRequested: boolean
 }
 

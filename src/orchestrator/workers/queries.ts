@@ -25,7 +25,7 @@ export async function requestDrain(db: Executor, workerId: string): Promise<Work
       update workers set status = 'draining' where worker_id = ${workerId} and status = 'active'
       returning pg_notify('worker_drain', worker_id)
     )
-    select ${columns}, (select count(*) from asked) as asked from workers w where w.worker_id = ${workerId}`)
+    select ${columns} from workers w where w.worker_id = ${workerId}`)
   // The statement saw the row as it was before.
   return row && { ...row, status: row.status === 'active' ? 'draining' : row.status }
 }

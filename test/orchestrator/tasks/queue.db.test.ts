@@ -116,7 +116,9 @@ describe('a lease', () => {
     const { attemptId } = await claimOne()
     await later(59)
     const beat = { workerId: 'w1', attemptIds: [attemptId], leaseSeconds: 60 }
-    expect(await world.queue.heartbeat(beat)).toEqual([{ attemptId, lost: false, cancelRequested: false }])
+    expect(await world.queue.heartbeat(beat)).toEqual([
+      { attemptId, lost: false, renewed: true, cancelRequested: false },
+    ])
     await later(59)
     await tick(world.db)
     expect(await world.states()).toEqual({ [taskId]: 'running' })
@@ -128,7 +130,9 @@ describe('a lease', () => {
       costUsd: 0.25,
       attempts: [{ outcome: 'completed', exitCode: 0, usage }],
     })
-    expect(await world.queue.heartbeat(beat)).toEqual([{ attemptId, lost: true, cancelRequested: false }])
+    expect(await world.queue.heartbeat(beat)).toEqual([
+      { attemptId, lost: true, renewed: false, cancelRequested: false },
+    ])
     // The same report again changes nothing.
     expect(await world.queue.finish({ ...end, outcome: 'failed' })).toBeNull()
     expect((await rowOf(taskId)).status).toBe('completed')
@@ -228,7 +232,9 @@ describe('cancel', () => {
     expect(await world.tasks.cancel(waiting)).toMatchObject({ status: 'cancelled' })
     expect(await world.tasks.cancel(running)).toMatchObject({ status: 'running' })
     const beat = { workerId: 'w1', attemptIds: [attemptId], leaseSeconds: 60 }
-    expect(await world.queue.heartbeat(beat)).toEqual([{ attemptId, lost: false, cancelRequested: true }])
+    expect(await world.queue.heartbeat(beat)).toEqual([
+      { attemptId, lost: false, renewed: true, cancelRequested: true },
+    ])
     expect(await world.queue.finish({ attemptId, outcome: 'cancelled' })).toMatchObject({ status: 'cancelled' })
     expect(await world.tasks.cancel(running)).toMatchObject({ status: 'cancelled' })
   })
