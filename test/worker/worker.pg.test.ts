@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -14,6 +15,8 @@ beforeEach(async () => {
 afterEach(() => world.drop())
 
 const fileIn = (name: string) => join(world.folder, name)
+/** Where this host's workers note their runs. */
+const runs = () => fileIn(`worker/runs/${hostname()}`)
 const appears = (name: string) =>
   vi.waitFor(() => expect(existsSync(fileIn(name))).toBe(true), { timeout: WAIT_MS, interval: 20 })
 const spooled = () => readdirSync(fileIn('worker/spool'))
@@ -32,7 +35,7 @@ describe('a worker', () => {
       attempts: [{ outcome: 'completed', exitCode: 0, failureClass: null, workerId, pid: process.pid }],
     })
     await world.reaches(await world.add('echo after'), 'completed')
-    await vi.waitFor(() => expect([spooled(), readdirSync(fileIn('worker/runs'))]).toEqual([[], []]))
+    await vi.waitFor(() => expect([spooled(), readdirSync(runs())]).toEqual([[], []]))
     expect(await world.db.query(sql`select * from task_leases`)).toEqual([])
   })
 
@@ -261,9 +264,9 @@ describe('a result', () => {
 
 /** The programs of this world's runs. */
 async function runsOf(): Promise<{ pid: number }[]> {
-  const names = () => readdirSync(fileIn('worker/runs'))
+  const names = () => readdirSync(runs())
   return vi.waitFor(() => {
-    const records = names().map((name) => JSON.parse(readFileSync(fileIn(`worker/runs/${name}`), 'utf8')))
+    const records = names().map((name) => JSON.parse(readFileSync(join(runs(), name), 'utf8')))
     if (records.length === 0 || records.some(({ program }) => program === null)) throw new Error('not started yet')
     return records.map(({ program }) => program)
   }, WAIT_MS)

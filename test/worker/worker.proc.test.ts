@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { afterEach, beforeEach, describe, expect, inject, it, onTestFinished, vi } from 'vitest'
@@ -115,7 +116,10 @@ describe('a worker process', () => {
     await startWorker()
     expect(await world.reaches(taskId, 'completed')).toMatchObject({ attemptCount: 1, outputData: { text: 'kept\n' } })
     expect(readFileSync(fileIn('runs'), 'utf8')).toBe('x\n')
-    await vi.waitFor(() => expect([readdirSync(kept('spool')), readdirSync(kept('runs'))]).toEqual([[], []]), WAIT_MS)
+    await vi.waitFor(
+      () => expect([readdirSync(kept('spool')), readdirSync(kept(`runs/${hostname()}`))]).toEqual([[], []]),
+      WAIT_MS,
+    )
   })
 
   it('ends after its runs at the first signal, and with them at the second', async () => {
