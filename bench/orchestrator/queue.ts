@@ -93,7 +93,7 @@ async function graph({ db, orchestrator: { tasks } }: World, checks: Checks): Pr
   console.log(`ready       ${milliseconds(summary(ready))}  (100 of the ready tasks, three graphs)`)
   checks.atMost('insert a graph of 10,000, median', summary(inserted).p50 / 1000, 2, 's')
   checks.atMost('ready query p99', summary(ready).p99, 30, 'ms')
-  await db.query(sql`truncate agent_tasks, task_dependencies, task_attempts, task_leases`)
+  await db.query(sql`truncate agent_tasks, task_dependencies, task_attempts, task_leases, task_log`)
 }
 
 /** From the report that ends a parent until another process has claimed its dependent. */
@@ -117,7 +117,7 @@ async function release({ db, orchestrator, peer }: World, checks: Checks): Promi
     `release     ${milliseconds(summary(claimed))}  (from the report until another process has the dependent)`,
   )
   checks.atMost('release of a dependent p99', summary(claimed).p99, 20, 'ms')
-  await db.query(sql`truncate agent_tasks, task_dependencies, task_attempts, task_leases`)
+  await db.query(sql`truncate agent_tasks, task_dependencies, task_attempts, task_leases, task_log`)
 }
 
 async function claimAll({ queue }: Orchestrator, count: number) {
@@ -147,14 +147,14 @@ async function starvation({ db, orchestrator }: World, checks: Checks): Promise<
   }
   console.log(`starvation  priority 1 starts after ${before} of ${seconds} tasks of priority 10, one a second`)
   checks.atMost('wait of priority 1 under priority 10', before / 60, 90, 'min')
-  await db.query(sql`truncate agent_tasks, task_dependencies, task_attempts, task_leases`)
+  await db.query(sql`truncate agent_tasks, task_dependencies, task_attempts, task_leases, task_log`)
 }
 
 async function claims(world: World, waiting: number, finished: number, checks: Checks): Promise<void> {
   const { db } = world
   await fill(db, 'small', CLAIMS * 2, 0)
   const small = await claimTimes(world)
-  await db.query(sql`truncate agent_tasks, task_dependencies, task_attempts, task_leases`)
+  await db.query(sql`truncate agent_tasks, task_dependencies, task_attempts, task_leases, task_log`)
   const filledMs = await timed(() => fill(db, 'large', waiting, finished))
   console.log(`filled      ${waiting} waiting and ${finished} finished tasks in ${(filledMs / 1000).toFixed(0)} s`)
   const large = await claimTimes(world)

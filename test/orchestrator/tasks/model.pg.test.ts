@@ -22,7 +22,7 @@ let runs = 0
 
 /** Lets every script run at once; what is wrong when all have ended. */
 async function play(all: Step[][]): Promise<string[]> {
-  await world.db.query(sql`truncate agent_tasks, task_dependencies, task_attempts, task_leases`)
+  await world.db.query(sql`truncate agent_tasks, task_dependencies, task_attempts, task_leases, task_log`)
   runs += 1
   const run = `r${runs}`
   const taken: string[] = []
