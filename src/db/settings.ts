@@ -19,6 +19,8 @@ export function connectionSettings(statementTimeoutMs: number, ...more: string[]
     ['jit', 'off'],
     // Every statement is written for one plan; planning the search anew each time would double its cost.
     ['plan_cache_mode', 'force_generic_plan'],
+    // Starting a worker takes longer than a query, and statistics taken during a bulk load ask for some.
+    ['max_parallel_workers_per_gather', '0'],
     ['hnsw.ef_search', '100'],
     ['hnsw.iterative_scan', 'relaxed_order'],
   ]

@@ -22,11 +22,9 @@ export const ARM_DEPTH = 50
 export const RERUN_DEPTH = 1_000
 /**
  * Of the score by words, the part that the best passage of a long item has: BM25 of a whole page is lowered by all that it
- * says besides. Measured in docs/decisions/003-ranking.md.
+ * says besides. An item of n passages gives 1 - 1/n of it. Measured in docs/decisions/003-ranking.md.
  */
 const PASSAGE_SHARE = 0.6
-/** Passages are cut to about one size, so their length says less than that of items. */
-const PASSAGE_B = 0.3
 /** Items whose passages are ranked: the first by items and vectors; as many as are wanted, if more. */
 const PASSAGE_ITEMS = 30
 /** A scope of at most this many items is searched exactly: every word chooses candidates, every vector is compared. */
@@ -185,13 +183,12 @@ const C = Math.PI ** 2 / 6
 const IN_MEMORY = sql.raw(`setweight(lexemes, 'D')`)
 const ROWS_MAX = sql.raw(String(LEXICAL_ROWS_MAX))
 /** The k of {@link lexicalCtes} for an item, and what follows from it. */
-const LENGTH_FACTOR = lengthFactor(B, 'mean_length')
-const PASSAGE_LENGTH_FACTOR = lengthFactor(PASSAGE_B, '(avg(length(lexemes)) over ())::float8')
+const LENGTH_FACTOR = sql.raw(
+  `${C} * (greatest(0.6, ${K1 * (1 - B)} + ${K1 * B} * length(lexemes) / mean_length) - 0.5)`,
+)
+/** Passages are cut to one size: none is lowered for its length. */
+const PASSAGE_FACTOR = sql.raw(`${C * (K1 - 0.5)}::float8`)
 const SATURATION = sql.raw(`1 + ${C / 2} / k as p, ${C / 2} / k as q, 1 + k as m, 10 * k as n`)
-
-function lengthFactor(b: number, meanLength: string): SQL {
-  return sql.raw(`${C} * (greatest(0.6, ${K1 * (1 - b)} + ${K1 * b} * length(lexemes) / ${meanLength}) - 0.5)`)
-}
 
 /** The sum over the words of the query for a row of `lexemes` and {@link SATURATION}: see {@link lexicalCtes}. */
 function bm25(slots: number): SQL {
@@ -295,19 +292,20 @@ function denseCtes(plan: SearchPlan): SQL {
     )`
 }
 
-/** BM25 of each passage of the first items, and the best of each item as a share of the query's idf. */
+/** How many passages each of the first items has, and BM25 of the best as a share of the query's idf. */
 function passagesCte(plan: SearchPlan): SQL {
-  if (plan.text === null) return sql`passages as (select null::bigint as id, null::float8 as coverage where false)`
+  if (plan.text === null)
+    return sql`passages as (select null::bigint as id, null::float8 as coverage, 0 as passages where false)`
   return sql`
     passages as materialized (
-      select id, max(bm25) / (select idf_total from query) as coverage
+      select id, max(bm25) / (select idf_total from query) as coverage, count(*) as passages
       from (
         select id, ${bm25(plan.slots)} as bm25
         from query,
           lateral (
             select id, lexemes, ${SATURATION}
             from (
-              select f.id, c.lexemes, ${PASSAGE_LENGTH_FACTOR} as k
+              select f.id, c.lexemes, ${PASSAGE_FACTOR} as k
               from fused f,
                 lateral (select lexemes from knowledge_chunks where item_id = f.id and lexemes is not null offset 0) c
               where f.place <= ${passageItems(plan)}
@@ -347,8 +345,12 @@ export function searchStatement(plan: SearchPlan): SQL {
     top as materialized (
       select *, (lexical_score + meaning) * (0.9 + 0.2 * importance) as score
       from (
-        select f.*, p.coverage as passage_coverage, (1 - ${share}) * words
-          + case when place <= ${passageItems(plan)} then ${share} * coalesce(p.coverage, words) else 0 end as lexical_score
+        select f.*, p.coverage as passage_coverage,
+          case
+            when place > ${passageItems(plan)} then (1 - ${share}) * words
+            when p.id is null then words
+            else words + ${share} * (1 - 1.0::float8 / passages) * (p.coverage - words)
+          end as lexical_score
         from fused f left join passages p on p.id = f.id
       ) f
       order by score desc, id limit ${plan.limit}
