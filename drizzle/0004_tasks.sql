@@ -73,7 +73,7 @@ BEGIN
     NEW.dependencies_left := cardinality(NEW.depends_on_tasks);
   END IF;
 
-  IF NEW.status IN ('pending', 'blocked') AND OLD.status = 'running' AND NEW.cancel_requested_at IS NOT NULL THEN
+  IF NEW.status = 'pending' AND OLD.status = 'running' AND NEW.cancel_requested_at IS NOT NULL THEN
     NEW.status := 'cancelled';
   ELSIF NEW.status = 'pending' AND NEW.dependencies_left > 0 THEN
     NEW.status := 'blocked';
