@@ -580,6 +580,7 @@ DECLARE
   ready boolean;
   forward boolean;
   unsettled text[];
+  orphans text[];
 BEGIN
   SELECT array_agg(jsonb_build_object('session_id', session_id, 'task_id', task_id, 'action_type', 'task_created',
       'action_description', format('%s task of priority %s', task_type, task_priority),
@@ -591,6 +592,8 @@ BEGIN
   IF entries IS NULL THEN
     RETURN NULL;
   END IF;
+  -- What depended on a deleted task depends on the one that takes its id.
+  orphans := ARRAY(SELECT DISTINCT d.task_id FROM added a JOIN task_dependencies d ON d.depends_on = a.task_id);
   IF waiting <> '{}' THEN
     PERFORM task_sync_edges(waiting);
     SELECT bool_or(p.task_seq >= t.task_seq), array_agg(DISTINCT t.task_id) FILTER (WHERE task_ended(p.status))
@@ -598,13 +601,17 @@ BEGIN
     FROM agent_tasks t CROSS JOIN unnest(t.depends_on_tasks) AS u(parent)
     CROSS JOIN LATERAL (SELECT task_seq, status FROM agent_tasks WHERE task_id = u.parent LIMIT 1) p
     WHERE t.task_id = ANY (waiting);
-    -- Edges to what came before make no ring. Tasks that are there already cannot depend on the new ones.
-    IF forward THEN
+    -- Edges to what came before make no ring, unless that depends on the new tasks by their ids.
+    IF orphans <> '{}' THEN
+      PERFORM pg_advisory_xact_lock(hashtextextended('agent_turbo:task_graph', 0));
+      PERFORM task_refuse_cycle(task_ancestors(waiting));
+    ELSIF forward THEN
       PERFORM task_refuse_cycle(waiting);
     END IF;
-    IF unsettled IS NOT NULL THEN
-      entries := entries || task_settle(unsettled);
-    END IF;
+  END IF;
+  unsettled := orphans || unsettled;
+  IF unsettled <> '{}' THEN
+    entries := entries || task_settle(unsettled);
   END IF;
   IF ready THEN
     PERFORM pg_notify('task_ready', '');
@@ -647,6 +654,7 @@ BEGIN
     NEW.status := 'cancelled';
   ELSIF NEW.status = 'pending' AND NEW.dependencies_left > 0 THEN
     NEW.status := 'blocked';
+    NEW.metadata := NEW.metadata - 'blocked_by' || '{"blocked_reason": "dependencies"}';
   END IF;
   moves := NEW.status IS DISTINCT FROM OLD.status;
   IF TG_OP = 'UPDATE' AND moves AND NOT NEW.status = ANY (task_moves(OLD.status)) THEN
@@ -731,22 +739,30 @@ DECLARE
   moved text[];
   origins text[];
   relinked text[];
+  resumed text[];
   entries jsonb[];
   ends text[];
   stops text[];
 BEGIN
+  -- What waits again, or is let go by who held it, may find that a task it depends on has failed meanwhile.
   SELECT count(*), bool_or(is_ready AND NOT was_ready), array_agg(task_id) FILTER (WHERE status <> was),
-    array_agg(was) FILTER (WHERE status <> was), array_agg(task_id) FILTER (WHERE is_relinked)
-  INTO touched, ready, moved, origins, relinked
+    array_agg(was) FILTER (WHERE status <> was), array_agg(task_id) FILTER (WHERE is_relinked),
+    array_agg(task_id) FILTER (WHERE waits_for > 0 AND status = 'blocked' AND reason IS DISTINCT FROM earlier_reason)
+  INTO touched, ready, moved, origins, relinked, resumed
   FROM (
     SELECT task_id, min(status) FILTER (WHERE is_new) AS status, min(status) FILTER (WHERE NOT is_new) AS was,
       bool_or(is_new AND queue_rank IS NOT NULL) AS is_ready,
-      bool_or(NOT is_new AND queue_rank IS NOT NULL) AS was_ready, min(links) <> max(links) AS is_relinked
+      bool_or(NOT is_new AND queue_rank IS NOT NULL) AS was_ready, min(links) <> max(links) AS is_relinked,
+      min(dependencies_left) FILTER (WHERE is_new) AS waits_for, min(reason) FILTER (WHERE is_new) AS reason,
+      min(reason) FILTER (WHERE NOT is_new) AS earlier_reason
     FROM (
-      SELECT task_id, status, queue_rank, depends_on_tasks::text || dependency_policies AS links, false AS is_new
+      SELECT task_id, status, queue_rank, depends_on_tasks::text || dependency_policies AS links, dependencies_left,
+        CASE status WHEN 'blocked' THEN metadata->>'blocked_reason' END AS reason, false AS is_new
       FROM before
       UNION ALL
-      SELECT task_id, status, queue_rank, depends_on_tasks::text || dependency_policies, true FROM changed
+      SELECT task_id, status, queue_rank, depends_on_tasks::text || dependency_policies, dependencies_left,
+        CASE status WHEN 'blocked' THEN metadata->>'blocked_reason' END, true
+      FROM changed
     ) sides
     GROUP BY task_id
   ) pairs;
@@ -765,17 +781,12 @@ BEGIN
     -- One at a time, as two changes that look harmless alone can make a ring together.
     PERFORM pg_advisory_xact_lock(hashtextextended('agent_turbo:task_graph', 0));
     PERFORM task_sync_edges(relinked);
-    PERFORM task_refuse_cycle(ARRAY(
-      WITH RECURSIVE above AS (
-        SELECT unnest(relinked) AS task_id
-        UNION SELECT d.depends_on FROM above a JOIN task_dependencies d ON d.task_id = a.task_id
-      )
-      SELECT task_id FROM above));
+    PERFORM task_refuse_cycle(task_ancestors(relinked));
     entries := entries || task_settle(relinked);
   END IF;
-  IF ends IS NOT NULL THEN
+  IF ends IS NOT NULL OR resumed IS NOT NULL THEN
     entries := entries || task_settle(ARRAY(
-      SELECT DISTINCT task_id FROM task_dependencies WHERE depends_on = ANY (ends)));
+      SELECT task_id FROM task_dependencies WHERE depends_on = ANY (ends) UNION SELECT unnest(resumed)));
   END IF;
   IF stops IS NOT NULL THEN
     -- Without its lease the worker is fenced: whatever it still reports changes nothing.
@@ -1039,6 +1050,17 @@ AS $function$
 BEGIN
   RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
 END
+$function$;
+CREATE OR REPLACE FUNCTION public.task_ancestors(ids text[])
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+AS $function$
+  WITH RECURSIVE above AS (
+    SELECT unnest(ids) AS task_id
+    UNION SELECT d.depends_on FROM above a JOIN task_dependencies d ON d.task_id = a.task_id
+  )
+  SELECT array_agg(task_id) FROM above
 $function$;
 CREATE OR REPLACE FUNCTION public.task_backoff(failures integer)
  RETURNS interval

@@ -44,11 +44,12 @@ export async function cancel(db: Executor, taskId: string): Promise<Task> {
 /**
  * Puts an ended task, or one that a person or a review holds, back into the queue, with all its retries.
  *
- * @throws TurboError `not_found`, `conflict` when it waits or runs
+ * @throws TurboError `not_found`, `conflict` when it waits or runs, or depends on a failed task whose failure cancels it
  */
 export async function retry(db: Executor, taskId: string): Promise<Task> {
   const done = await retrying(() => requeue(db, taskId))
   const task = await getTask(db, taskId)
+  if (done && task.status === 'cancelled') throw cancelledAgain(task)
   if (done) return task
   const waits = task.status === 'blocked' ? 'waits for other tasks' : `is ${task.status}`
   throw new TurboError('conflict', `task ${taskId} ${waits}: there is nothing to retry`, {
@@ -59,6 +60,14 @@ export async function retry(db: Executor, taskId: string): Promise<Task> {
 function illegal(taskId: string, from: TaskStatus, to: TaskStatus): TurboError {
   return new TurboError('conflict', `task ${taskId} is ${from}, which cannot become ${to}`, {
     next: `It may become ${TASK_MOVES[from].join(', ')}.`,
+  })
+}
+
+function cancelledAgain({ taskId, metadata, dependencies }: Task): TurboError {
+  const parent = dependencies.find((dependency) => dependency.taskId === metadata.cancelled_by)
+  const name = `task ${parent?.taskId}`
+  return new TurboError('conflict', `task ${taskId} is cancelled again, as ${name} has not succeeded`, {
+    next: `${parent?.status === null ? 'Create' : 'Retry'} ${name} first: then this one can wait for it.`,
   })
 }
 

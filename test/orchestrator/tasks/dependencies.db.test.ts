@@ -173,6 +173,68 @@ describe('policies', () => {
   })
 })
 
+describe('a task that waits again', () => {
+  const afterA = (onFailure: 'block' | 'cancel') => ({ dependencies: [{ taskId: 'a', onFailure }] })
+
+  it('is held to its policies as they are by then', async () => {
+    await graph({ a: [], b: [], c: [] }, { b: afterA('cancel'), c: afterA('block') })
+    await end('a', 'completed')
+    await world.db.query(sql`update agent_tasks set status = 'running' where task_id in ('b', 'c')`)
+    await end('a', 'pending')
+    await end('a', 'failed')
+    expect(await world.states('b', 'c')).toEqual({ b: 'running', c: 'running' })
+    await world.db.query(sql`update agent_tasks set status = 'pending' where task_id in ('b', 'c')`)
+    expect(await world.states('b', 'c')).toEqual({ b: 'cancelled', c: 'blocked' })
+    expect(await reasonOf('c')).toBe('dependency_failed')
+  })
+
+  it('cannot be retried past the parent whose failure cancelled it', async () => {
+    await graph({ a: [], b: [] }, { b: afterA('cancel') })
+    await end('a', 'failed')
+    expect(await refusal(world.tasks.retry('b'))).toMatchObject({
+      code: 'conflict',
+      next: expect.stringContaining('Retry task a'),
+    })
+    await world.tasks.retry('a')
+    expect((await world.tasks.retry('b')).status).toBe('blocked')
+    await end('a', 'completed')
+    expect(await world.states('b')).toEqual({ b: 'pending' })
+  })
+
+  it('waits for its dependencies when the person who holds it lets it go', async () => {
+    await graph({ a: [], lost: [], b: ['a'], c: ['lost'] })
+    await world.db.query(sql`
+      update agent_tasks set metadata = metadata || '{"blocked_reason": "person"}' where task_id in ('b', 'c')`)
+    await end('lost', 'failed')
+    expect([await reasonOf('b'), await reasonOf('c')]).toEqual(['person', 'person'])
+    await world.tasks.retry('b')
+    await world.tasks.retry('c')
+    expect([await reasonOf('b'), await reasonOf('c')]).toEqual(['dependencies', 'dependency_failed'])
+  })
+})
+
+describe('a task with the id of a deleted one', () => {
+  it('is waited for by what depended on that', async () => {
+    await graph({ a: [], b: ['a'], c: [] }, { c: { dependencies: [{ taskId: 'a', after: 'end' }] } })
+    await world.db.query(sql`delete from agent_tasks where task_id = 'a'`)
+    expect(await world.states('b', 'c')).toEqual({ b: 'blocked', c: 'pending' })
+    await graph({ a: [] })
+    expect(await world.states('b', 'c')).toEqual({ b: 'blocked', c: 'blocked' })
+    expect(await reasonOf('b')).toBe('dependencies')
+    await end('a', 'completed')
+    expect(await world.states('b', 'c')).toEqual({ b: 'pending', c: 'pending' })
+  })
+
+  it('closes no ring', async () => {
+    await graph({ a: [], b: ['a'], c: ['b'] })
+    await world.db.query(sql`delete from agent_tasks where task_id = 'a'`)
+    expect(await refusal(graph({ a: ['c'] }))).toMatchObject({
+      message: expect.stringContaining('agent_tasks_no_cycle'),
+    })
+    expect(await world.states()).toEqual({ b: 'blocked', c: 'blocked' })
+  })
+})
+
 describe('edges by plain SQL', () => {
   const insert = (...rows: [string, string[]][]) =>
     world.db.query(sql`insert into agent_tasks (task_id, task_type, task_description, depends_on_tasks)

@@ -48,7 +48,7 @@ describe('several actors at once', () => {
       fc.asyncProperty(scripts, async (all) => {
         expect(await play(all)).toEqual([])
       }),
-      { numRuns: 120, endOnFailure: true },
+      { numRuns: 200, endOnFailure: true },
     )
   })
 
@@ -70,7 +70,7 @@ describe('several actors at once', () => {
           found = await play(all)
           return found.length === 0
         }),
-        { numRuns: 400, endOnFailure: true },
+        { numRuns: 1500, endOnFailure: true },
       )
       // Not only failed, which an error would do as well.
       expect(found).not.toEqual([])

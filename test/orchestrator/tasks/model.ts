@@ -1,7 +1,8 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { isTurboError } from '../../../src/base/errors.ts'
 import type { Store } from '../../../src/db/index.ts'
+import { retrying } from '../../../src/orchestrator/retry.ts'
 import { TASK_MOVES, type TaskStatus } from '../../../src/orchestrator/states.ts'
 import { createTasks } from '../../../src/orchestrator/tasks/create.ts'
 import { createTaskQueue } from '../../../src/orchestrator/tasks/queue.ts'
@@ -10,8 +11,8 @@ import { repairDependencies, tick } from '../../../src/orchestrator/tasks/sweep.
 import type { After, OnFailure } from '../../../src/orchestrator/tasks/types.ts'
 import { WORKER } from '../../harness/tasks.ts'
 
-/** Tasks of one run are `t0` to `t11`; those with a number below a task's own may be its parents. */
-const TASKS = 12
+/** Few enough to be in each other's way. Those with a number below a task's own may be its parents. */
+const TASKS = 6
 
 /** One thing that an actor does. `task` and `parents` are numbers; what does not fit the moment is refused, or nothing. */
 export type Step =
@@ -98,6 +99,8 @@ export async function act(actor: Actor, steps: readonly Step[], taken: string[])
 async function take({ db, name, run }: Actor, step: Step, held: string[], taken: string[]): Promise<unknown> {
   const id = (number: number) => `${run}-${number}`
   const queue = createTaskQueue(db)
+  // Whoever writes plain SQL repeats what a deadlock undid.
+  const plain = (statement: SQL) => retrying(() => db.query(statement))
   switch (step.do) {
     case 'create': {
       const dependencies = step.parents.map(({ task, ...policy }) => ({ taskId: id(task), ...policy }))
@@ -105,7 +108,7 @@ async function take({ db, name, run }: Actor, step: Step, held: string[], taken:
       return createTasks(db, [input], { pointerOf: () => '' })
     }
     case 'insert':
-      return db.query(sql`insert into agent_tasks (task_id, task_type, task_description, depends_on_tasks)
+      return plain(sql`insert into agent_tasks (task_id, task_type, task_description, depends_on_tasks)
         values (${id(step.task)}, 't', 'x', ${sql.param(step.parents.map(id))}::text[])`)
     case 'claim': {
       const claimed = await queue.claim({ ...WORKER, workerId: name, limit: step.limit })
@@ -117,9 +120,9 @@ async function take({ db, name, run }: Actor, step: Step, held: string[], taken:
     case 'release':
       return queue.release(held.shift() ?? NOBODY)
     case 'lose':
-      return db.query(sql`update task_leases set lease_until = now() - interval '1 second' where worker_id = ${name}`)
+      return plain(sql`update task_leases set lease_until = now() - interval '1 second' where worker_id = ${name}`)
     case 'tick':
-      await db.query(sql`update agent_tasks set run_after = now() where run_after > now()`)
+      await plain(sql`update agent_tasks set run_after = now() where run_after > now()`)
       return tick(db)
     case 'cancel':
       return cancel(db, id(step.task))
@@ -128,11 +131,11 @@ async function take({ db, name, run }: Actor, step: Step, held: string[], taken:
     case 'report':
       return report(db, id(step.task), { status: step.status })
     case 'update':
-      return db.query(sql`update agent_tasks set status = ${step.status} where task_id = ${id(step.task)}`)
+      return plain(sql`update agent_tasks set status = ${step.status} where task_id = ${id(step.task)}`)
     case 'delete':
-      return db.query(sql`delete from agent_tasks where task_id = ${id(step.task)}`)
+      return plain(sql`delete from agent_tasks where task_id = ${id(step.task)}`)
     case 'relink':
-      return db.query(sql`update agent_tasks set depends_on_tasks = ${sql.param(step.parents.map(id))}::text[]
+      return plain(sql`update agent_tasks set depends_on_tasks = ${sql.param(step.parents.map(id))}::text[]
         where task_id = ${id(step.task)}`)
   }
 }
