@@ -65,10 +65,10 @@ export async function fill(url: string, sizes: Sizes): Promise<void> {
     `insert into services (service_name, node_name, service_type, port)
      select 'service-' || n, 'node-' || (n % 5 + 1), 'api', 8000 + n from generate_series(1, 10) n`,
   )
-  await client.query(`delete from knowledge_lexicon`)
   await client.query(
     `insert into knowledge_lexicon (lexeme, documents)
-     select word, ndoc from ts_stat('select lexemes from agent_knowledge') where word <> ''`,
+     select word, ndoc from ts_stat('select lexemes from agent_knowledge') where word <> ''
+     on conflict (lexeme) do update set documents = excluded.documents`,
   )
   await client.query(
     `update knowledge_corpus set through_id = k.last, items = k.items, lexemes = k.lexemes

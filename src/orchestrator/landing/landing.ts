@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
+import { batching } from '../../base/batcher.ts'
 import { isTurboError, TurboError } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import { toWire } from '../../base/wire.ts'
@@ -7,7 +8,7 @@ import type { Database } from '../../db/executor.ts'
 import { type Facts, Fitter } from './fit.ts'
 import { type Part, SectionCache } from './section-cache.ts'
 import { SECTION_NAMES, sourceOf } from './sections.ts'
-import { keepSnapshot, readClock, recentSnapshots, renewSnapshots } from './snapshot-queries.ts'
+import { type Keeping, keepSnapshots, readClock, recentSnapshots, renewSnapshots } from './snapshot-queries.ts'
 import { measureIfDue } from './stats.ts'
 import {
   type LandingAnswer,
@@ -28,6 +29,8 @@ const LOOK_AFTER_MS = 60_000
 const WARM_MAX = 20
 /** A content may change again between two looks at it; then it is looked at once more. */
 const KEEP_ATTEMPTS_MAX = 3
+/** Contents that one statement keeps. */
+const KEPT_AT_ONCE_MAX = 50
 
 /** Channels on which the store tells of changes; the payload of the first names the topics. */
 const CHANGED = 'landing_changed'
@@ -73,6 +76,7 @@ class Landings {
   readonly #options: LandingOptions
   readonly #parts = new SectionCache()
   readonly #fitter: Fitter
+  readonly #keep: (keeping: Keeping) => Promise<string | undefined>
   readonly #answers = new LRUCache<string, Entry>({
     maxSize: ANSWERS_BYTES_MAX,
     sizeCalculation: ({ answer }, key) => key.length + 3 * JSON.stringify(answer.content).length,
@@ -87,6 +91,7 @@ class Landings {
   constructor(options: LandingOptions) {
     this.#options = options
     this.#fitter = new Fitter(options.countTokens)
+    this.#keep = batching((all) => keepSnapshots(options.db, all), KEPT_AT_ONCE_MAX)
   }
 
   async start(): Promise<void> {
@@ -154,7 +159,7 @@ class Landings {
     const content = typeof timeless === 'string' ? timeless : toWire(timeless)
     const snapshot = { project, role, goal, maxTokens, format, version, content }
     for (let attempt = 0; attempt < KEEP_ATTEMPTS_MAX; attempt++) {
-      const generatedAt = await keepSnapshot(db, key, snapshot, tokens)
+      const generatedAt = await this.#keep({ key, snapshot, tokens })
       if (generatedAt !== undefined) return fitted.at(generatedAt)
     }
     throw new TurboError('unavailable', 'the landing context changes faster than it can be kept', {

@@ -21,34 +21,48 @@ const KEPT_DAYS = 7
 const SNAPSHOTS_MAX = 1_000
 const PREFIX = 'landing:'
 
+/** What is to be kept, and under which key. */
+export interface Keeping {
+  key: string
+  snapshot: Snapshot
+  tokens: number
+}
+
 /**
- * Keeps a snapshot under `key` and tells since when its content is as it is: in every process the same moment, as a
- * content that is kept already stays as it is. Not worth waiting for the disk.
+ * Keeps snapshots and tells since when the content of each is as it is, in their order: in every process the same
+ * moment, as a content that is kept already stays as it is. Undefined for one that another content of its key came
+ * before. Not worth waiting for the disk.
  */
-export async function keepSnapshot(
-  db: Executor,
-  key: string,
-  snapshot: Snapshot,
-  tokens: number,
-): Promise<string | undefined> {
-  const { version } = snapshot
-  const [row] = await db.query<{ generatedAt: string }>(sql`
+export async function keepSnapshots(db: Executor, all: readonly Keeping[]): Promise<(string | undefined)[]> {
+  const kept = new Map(all.map((keeping) => [keeping.key, keeping]))
+  const entries = [...kept.values()].map(({ key, snapshot, tokens }) => ({
+    key: PREFIX + key,
+    tokens,
+    payload: toWire(snapshot),
+  }))
+  const rows = await db.query<{ key: string; version: string; generatedAt: string }>(sql`
     with relaxed as materialized (select set_config('synchronous_commit', 'off', true)),
+    wanted as materialized (
+      select r.* from relaxed, jsonb_to_recordset(${JSON.stringify(entries)}::jsonb) as r(key text, tokens int, payload jsonb)
+      order by key
+    ),
     kept as (
       insert into agent_context_cache as c (context_key, payload, tokens, expires_at)
-      select ${PREFIX + key}, ${JSON.stringify(toWire(snapshot))}::jsonb, ${tokens}, now() + make_interval(days => ${KEPT_DAYS})
-      from relaxed
+      select key, payload, tokens, now() + make_interval(days => ${KEPT_DAYS}) from wanted
       on conflict (context_key) do update set payload = excluded.payload, tokens = excluded.tokens,
         generated_at = now(), expires_at = excluded.expires_at, context_version = c.context_version + 1
-      where c.payload->>'version' <> ${version}
-      returning generated_at
+      where c.payload->>'version' <> excluded.payload->>'version'
+      returning context_key, payload->>'version' as version, generated_at
     )
-    select generated_at from kept
+    select context_key as key, version, generated_at from kept
     union all
-    select generated_at from agent_context_cache
-    where context_key = ${PREFIX + key} and payload->>'version' = ${version}
-    limit 1`)
-  return row?.generatedAt
+    select c.context_key, c.payload->>'version', c.generated_at
+    from wanted w join agent_context_cache c on c.context_key = w.key
+    where c.payload->>'version' = w.payload->>'version'`)
+  return all.map(({ key, snapshot }) => {
+    const of = rows.find((row) => row.key === PREFIX + key && row.version === snapshot.version)
+    return of?.generatedAt
+  })
 }
 
 /** The database's clock, for what is not kept. */

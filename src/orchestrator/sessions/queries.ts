@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { toWire } from '../../base/wire.ts'
 import type { Executor } from '../../db/executor.ts'
 import type {
   HistoryAction,
@@ -30,18 +31,30 @@ export interface NewSession {
   metadata: Record<string, unknown>
 }
 
-/** The new row; none when its parent does not exist, or its id is taken. */
-export async function insertSession(db: Executor, session: NewSession): Promise<Omit<Session, 'landingContext'>[]> {
-  const parent = session.parentSessionId
-  return db.query(sql`
+/** The rows as made, in the order of `sessions`; none where the parent does not exist, or the id is taken. */
+export async function insertSessions(
+  db: Executor,
+  sessions: readonly NewSession[],
+): Promise<(Omit<Session, 'landingContext'> | undefined)[]> {
+  const made = await db.query<Omit<Session, 'landingContext'>>(sql`
     insert into agent_sessions as s (session_id, agent_platform, agent_role, parent_session_id, project, title, goal,
       landing_context, landing_context_version, metadata)
-    select ${session.sessionId}, ${session.agentPlatform}, ${session.agentRole}, ${parent}, ${session.project},
-      ${session.title}, ${session.goal}, ${JSON.stringify(session.landingContext)}::jsonb,
-      ${session.landingContextVersion}, ${JSON.stringify(session.metadata)}::jsonb
-    where ${parent}::text is null or exists (select from agent_sessions where session_id = ${parent})
+    select session_id, agent_platform, agent_role, parent_session_id, project, title, goal,
+      landing_context, landing_context_version, metadata
+    from jsonb_to_recordset(${JSON.stringify(toWire(sessions))}::jsonb) as r(session_id text, agent_platform text, agent_role text,
+      parent_session_id text, project text, title text, goal text, landing_context jsonb, landing_context_version text,
+      metadata jsonb)
+    where parent_session_id is null
+      or exists (select from agent_sessions p where p.session_id = r.parent_session_id)
     on conflict (session_id) do nothing
     returning ${SUMMARY_COLUMNS}`)
+  const unclaimed = new Map(made.map((row) => [row.sessionId, row]))
+  return sessions.map(({ sessionId }) => {
+    const row = unclaimed.get(sessionId)
+    // Of two with one id, one statement makes the first.
+    unclaimed.delete(sessionId)
+    return row
+  })
 }
 
 export async function selectSession(db: Executor, sessionId: string): Promise<Session[]> {

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { batching } from '../../base/batcher.ts'
 import { invalid, TurboError } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import { createLoop } from '../../base/loop.ts'
@@ -8,7 +9,7 @@ import { hexDigits } from '../ids.ts'
 import { readHistory } from './history.ts'
 import { maxTokensOf, nearMisses, nearMissRefusal } from './names.ts'
 import {
-  insertSession,
+  insertSessions,
   isNameUsed,
   listSessions,
   markIdle,
@@ -36,6 +37,8 @@ const PAGE_SESSIONS = 50
 /** As in the older system; sessions of one platform and role are few enough for a second try to be rare. */
 const ID_DIGITS = 8
 const ID_ATTEMPTS_MAX = 5
+/** Sessions that one statement makes. */
+const INSERTS_MAX = 100
 
 export interface SessionDependencies {
   db: Database
@@ -57,8 +60,9 @@ export function createSessions({ db, log, land, writtenKnowledge }: SessionDepen
     log,
     step: () => markIdleSessions(db),
   })
+  const insert = batching((sessions: NewSession[]) => insertSessions(db, sessions), INSERTS_MAX)
   return {
-    create: (input, request) => create(db, land, input, request),
+    create: (input, request) => create({ db, land, insert }, input, request),
     get: (sessionId) => get(db, sessionId),
     list: (input) => list(db, input),
     patch: (sessionId, input) => patch(db, sessionId, input),
@@ -76,9 +80,14 @@ export async function markIdleSessions(db: Database): Promise<boolean> {
   return (await markIdle(db, IDLE_AFTER_SECONDS, IDLE_BATCH)).length === IDLE_BATCH
 }
 
+interface Creating {
+  db: Database
+  land: Land
+  insert(session: NewSession): Promise<Omit<Session, 'landingContext'> | undefined>
+}
+
 async function create(
-  db: Database,
-  land: Land,
+  { db, land, insert }: Creating,
   input: CreateSessionInput,
   request: string | undefined,
 ): Promise<Session> {
@@ -98,7 +107,7 @@ async function create(
       landingContextVersion: version,
       metadata: input.metadata ?? {},
     }
-    const [made] = await insertSession(db, session)
+    const made = await insert(session)
     if (made !== undefined) return { ...made, landingContext: context }
     const [taken] = await selectSession(db, session.sessionId)
     if (taken === undefined) throw noParent()

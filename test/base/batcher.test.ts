@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest'
+import { batching } from '../../src/base/batcher.ts'
+
+/** Work whose calls wait until they are let go. */
+function held() {
+  const calls: { items: number[]; go: () => void; fail: (error: Error) => void }[] = []
+  const work = (items: number[]) =>
+    new Promise<number[]>((resolve, reject) => {
+      calls.push({ items, go: () => resolve(items.map((item) => item * 10)), fail: reject })
+    })
+  const turn = () => new Promise((resolve) => setImmediate(resolve))
+  return { calls, work, turn }
+}
+
+describe('batching', () => {
+  it('begins at once, and takes together what came meanwhile, so many at most', async () => {
+    const { calls, work, turn } = held()
+    const ask = batching(work, 3)
+    const answers = [1, 2, 3, 4, 5].map(ask)
+    expect(calls.map(({ items }) => items)).toEqual([[1]])
+    calls[0]?.go()
+    await turn()
+    expect(calls.map(({ items }) => items)).toEqual([[1], [2, 3, 4]])
+    calls[1]?.go()
+    await turn()
+    calls[2]?.go()
+    expect(await Promise.all(answers)).toEqual([10, 20, 30, 40, 50])
+    const later = ask(6)
+    expect(calls.at(-1)?.items).toEqual([6])
+    calls.at(-1)?.go()
+    expect(await later).toBe(60)
+  })
+
+  it('lets none fail for the fault of another', async () => {
+    const ask = batching(async (items: number[]) => {
+      if (items.includes(3)) throw new Error('three')
+      return items
+    }, 10)
+    const answers = await Promise.allSettled([1, 2, 3, 4].map(ask))
+    expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled'])
+    expect(await ask(5)).toBe(5)
+  })
+})
