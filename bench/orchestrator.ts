@@ -1,4 +1,5 @@
 import { auditPart } from './orchestrator/audit.ts'
+import { landingPart } from './orchestrator/landing.ts'
 import { empty } from './orchestrator/part.ts'
 import { queuePart } from './orchestrator/queue.ts'
 import { sessionsPart } from './orchestrator/sessions.ts'
@@ -8,7 +9,7 @@ import { Checks } from './report.ts'
  * The orchestrator on a PostgreSQL server: `DATABASE_URL=… npm run bench:orchestrator [part …] [size=number …]`.
  * The database is made for this: what it holds is removed before each part. Without parts all of them run.
  */
-const parts = [sessionsPart, queuePart, auditPart]
+const parts = [sessionsPart, landingPart, queuePart, auditPart]
 
 const given = process.argv.slice(2)
 const sizes = Object.fromEntries(

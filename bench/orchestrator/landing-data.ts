@@ -24,11 +24,13 @@ export async function fill(url: string, sizes: Sizes): Promise<void> {
   )
   await client.query(
     `insert into agent_tasks (task_id, task_type, task_description, status, project, session_id, queue_rank, created_at,
-       started_at, completed_at, error_message)
+       started_at, completed_at, error_message, depends_on_tasks, dependencies_left, metadata)
      select 'task_' || lpad(to_hex(n), 12, '0'), 'code', 'Change part ' || n || ' of the service and test it', status,
        'p' || n % ${PROJECTS}, 'codex_executor_' || lpad(to_hex(n % greatest($2::int, 1) + 1), 8, '0'),
        case when status = 'pending' then at end, at, at, case when status in ('completed', 'failed') then at end,
-       case when status = 'failed' then 'test number ' || n || ' fails' end
+       case when status = 'failed' then 'test number ' || n || ' fails' end,
+       case when status = 'blocked' then array['task_' || lpad(to_hex(n - ${PROJECTS}), 12, '0')] else '{}' end,
+       (status = 'blocked')::int, case when status = 'blocked' then '{"blocked_reason": "dependencies"}'::jsonb else '{}' end
      from generate_series(1, $1::int) n,
        lateral (select (array['completed','completed','completed','completed','completed','failed','pending','pending',
          'blocked', case when n % 100 = 0 then 'running' else 'completed' end])[(n / ${PROJECTS}) % 10 + 1] as status,
@@ -37,7 +39,7 @@ export async function fill(url: string, sizes: Sizes): Promise<void> {
   )
   await client.query(
     `insert into task_dependencies (task_id, depends_on)
-     select task_id, 'task_' || lpad(to_hex(task_seq - 1), 12, '0') from agent_tasks where status = 'blocked'`,
+     select task_id, depends_on_tasks[1] from agent_tasks where status = 'blocked'`,
   )
   await client.query(
     `insert into agent_actions (action_id, chain_id, seq, session_id, action_type, action_description, executed_at,
@@ -76,18 +78,4 @@ export async function fill(url: string, sizes: Sizes): Promise<void> {
   )
   await client.query('vacuum analyze')
   await client.end()
-}
-
-/** True where the store holds what {@link fill} made of these sizes. */
-export async function isFilled(url: string, sizes: Sizes): Promise<boolean> {
-  const client = new pg.Client(url)
-  await client.connect()
-  try {
-    const { rows } = await client.query(
-      `select (select count(*) from agent_actions)::int as actions, (select count(*) from agent_knowledge)::int as items`,
-    )
-    return rows[0].actions >= sizes.actions && rows[0].items >= sizes.items
-  } finally {
-    await client.end()
-  }
 }

@@ -6,20 +6,10 @@ import { loadConfig } from '../../src/config.ts'
 import { createTurbo, type Turbo } from '../../src/turbo.ts'
 import { fakeEmbedder } from '../../test/harness/embedder.ts'
 import { queryText } from '../corpus.ts'
-import { Checks, milliseconds, printHeader, summary } from '../report.ts'
+import { type Checks, milliseconds, printHeader, summary } from '../report.ts'
 import { startBenchServer } from '../server.ts'
-import { fill, isFilled, PROJECTS, type Sizes } from './landing-data.ts'
-
-/**
- * Landing contexts of a large store: `tsx bench/orchestrator/landing.ts [actions tasks items sessions trials]`, with
- * DATABASE_URL of a database made for this. It is filled when it is empty; a second run measures what the first one made.
- */
-const [actions = 1_000_000, tasks = 100_000, items = 100_000, sessions = 500, trials = 1_000] = process.argv
-  .slice(2)
-  .map(Number)
-const sizes: Sizes = { actions, tasks, items, sessions }
-const databaseUrl = process.env.DATABASE_URL
-if (databaseUrl === undefined) throw new Error('DATABASE_URL must name a database made for this')
+import { fill, PROJECTS } from './landing-data.ts'
+import type { Part } from './part.ts'
 
 const FRESH = 400
 const CACHED = 20_000
@@ -29,13 +19,11 @@ const CONCURRENCY = 10
 /** As the bar says; a write that takes longer to be seen is a miss. */
 const SEEN_MS_MAX = 100
 
-async function open(): Promise<Turbo> {
-  const turbo = await createTurbo(loadConfig({ env: { DATABASE_URL: databaseUrl } }), {
+function open(databaseUrl: string): Promise<Turbo> {
+  return createTurbo(loadConfig({ env: { DATABASE_URL: databaseUrl } }), {
     log: createLog({ level: 'warn' }),
     embedder: fakeEmbedder(),
   })
-  await turbo.start()
-  return turbo
 }
 
 async function timed(count: number, work: (index: number) => Promise<unknown>): Promise<number[]> {
@@ -96,60 +84,71 @@ async function creationsPerSecond(turbo: Turbo, lands: boolean): Promise<number>
   return CREATIONS / ((performance.now() - startedAt) / 1000)
 }
 
-printHeader(
-  'Landing context',
-  `${actions} actions, ${tasks} tasks, ${items} items of knowledge, ${sessions} sessions, ${PROJECTS} projects`,
-)
-const turbo = await open()
-const checks = new Checks()
-if (!(await isFilled(databaseUrl, sizes))) {
-  const startedAt = performance.now()
-  await fill(databaseUrl, sizes)
-  console.log(`filled      in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`)
+/** Landing contexts of a large store: fresh, cached, over HTTP, and as another process's writes change them. */
+export const landingPart: Part = {
+  name: 'landing',
+  sizes: { actions: 1_000_000, tasks: 100_000, items: 100_000, sessions: 500, trials: 1_000 },
+  run,
 }
-const { landing } = turbo.orchestrator
-const asked = (index: number) => ({ project: `p${index % PROJECTS}`, role: 'executor', goal: queryText(index, items) })
-const reference = summary(await timed(FRESH, () => turbo.store.query(sql`select 1`)))
-console.log(`reference   ${milliseconds(reference)}  (select 1, one round trip on this machine as it is now)`)
-await timed(50, (index) => landing.landingContext({ ...asked(index), fresh: true }))
-const fresh = summary(await timed(FRESH, (index) => landing.landingContext({ ...asked(100 + index), fresh: true })))
-console.log(`fresh       ${milliseconds(fresh)}  (every goal for the first time)`)
-const everywhere = summary(await timed(FRESH, () => landing.landingContext({ fresh: true })))
-console.log(`fresh       ${milliseconds(everywhere)}  (of the whole store)`)
-const cached = summary(await timed(CACHED, () => landing.landingContext(asked(0))))
-console.log(`cached      ${milliseconds(cached)}  (in process)`)
 
-const server = await startBenchServer({ databaseUrl, embedder: fakeEmbedder() })
-const path = `${server.url}/v1/landing-context?project=p1&role=executor`
-const { etag } = await get(path, {})
-const http = summary(await timed(REQUESTS, () => get(path, {})))
-console.log(`HTTP        ${milliseconds(http)}  (cached)`)
-const unchanged: number[] = []
-const notModified = summary(
-  await timed(REQUESTS, async () => {
-    unchanged.push((await get(path, { 'if-none-match': etag })).status)
-  }),
-)
-console.log(`HTTP 304    ${milliseconds(notModified)}`)
-const wrong = unchanged.filter((status) => status !== 304).length
+async function run(databaseUrl: string, given: Part['sizes'], checks: Checks): Promise<void> {
+  const { actions = 0, tasks = 0, items = 0, sessions = 0, trials = 0 } = given
+  printHeader(
+    'Landing context',
+    `${actions} actions, ${tasks} tasks, ${items} items of knowledge, ${sessions} sessions, ${PROJECTS} projects`,
+  )
+  const turbo = await open(databaseUrl)
+  const filledAt = performance.now()
+  await fill(databaseUrl, { actions, tasks, items, sessions })
+  console.log(`filled      in ${((performance.now() - filledAt) / 1000).toFixed(1)} s`)
+  await turbo.start()
+  const { landing } = turbo.orchestrator
+  const asked = (index: number) => ({
+    project: `p${index % PROJECTS}`,
+    role: 'executor',
+    goal: queryText(index, items),
+  })
+  const reference = summary(await timed(FRESH, () => turbo.store.query(sql`select 1`)))
+  console.log(`reference   ${milliseconds(reference)}  (select 1, one round trip on this machine as it is now)`)
+  await timed(50, (index) => landing.landingContext({ ...asked(index), fresh: true }))
+  const fresh = summary(await timed(FRESH, (index) => landing.landingContext({ ...asked(100 + index), fresh: true })))
+  console.log(`fresh       ${milliseconds(fresh)}  (every goal for the first time)`)
+  const everywhere = summary(await timed(FRESH, () => landing.landingContext({ fresh: true })))
+  console.log(`fresh       ${milliseconds(everywhere)}  (of the whole store)`)
+  const cached = summary(await timed(CACHED, () => landing.landingContext(asked(0))))
+  console.log(`cached      ${milliseconds(cached)}  (in process)`)
 
-const seen: number[] = []
-for (let trial = 0; trial < trials; trial++) seen.push(await seenAfter(turbo, server.turbo, trial))
-console.log(`seen        ${milliseconds(summary(seen))}  (a write of A in B's context, ${trials} trials)`)
-const inserts = await creationsPerSecond(turbo, false)
-const rate = await creationsPerSecond(turbo, true)
-console.log(
-  `creations   ${rate.toFixed(0)} /s at concurrency ${CONCURRENCY} (landing context and insert; ${inserts.toFixed(0)} /s without)`,
-)
+  const server = await startBenchServer({ databaseUrl, embedder: fakeEmbedder() })
+  const path = `${server.url}/v1/landing-context?project=p1&role=executor`
+  const { etag } = await get(path, {})
+  const http = summary(await timed(REQUESTS, () => get(path, {})))
+  console.log(`HTTP        ${milliseconds(http)}  (cached)`)
+  const unchanged: number[] = []
+  const notModified = summary(
+    await timed(REQUESTS, async () => {
+      unchanged.push((await get(path, { 'if-none-match': etag })).status)
+    }),
+  )
+  console.log(`HTTP 304    ${milliseconds(notModified)}`)
+  const wrong = unchanged.filter((status) => status !== 304).length
 
-checks.atMost('fresh p50', fresh.p50, 20, 'ms')
-checks.atMost('fresh p99', fresh.p99, 60, 'ms')
-checks.atMost('cached in process p99', cached.p99, 1, 'ms')
-checks.atMost('cached over HTTP p99', http.p99, 4, 'ms')
-checks.atMost('304 p99', notModified.p99, 3, 'ms')
-checks.atMost('answers to a known ETag other than 304', wrong, 0, '')
-checks.atMost('slowest write of another process', summary(seen).max, SEEN_MS_MAX, 'ms')
-agent.destroy()
-await server.stop()
-await turbo.stop()
-process.exitCode = checks.missed === 0 ? 0 : 1
+  const seen: number[] = []
+  for (let trial = 0; trial < trials; trial++) seen.push(await seenAfter(turbo, server.turbo, trial))
+  console.log(`seen        ${milliseconds(summary(seen))}  (a write of A in B's context, ${trials} trials)`)
+  const inserts = await creationsPerSecond(turbo, false)
+  const rate = await creationsPerSecond(turbo, true)
+  console.log(
+    `creations   ${rate.toFixed(0)} /s at concurrency ${CONCURRENCY} (landing context and insert; ${inserts.toFixed(0)} /s without)`,
+  )
+
+  checks.atMost('fresh p50', fresh.p50, 20, 'ms')
+  checks.atMost('fresh p99', fresh.p99, 60, 'ms')
+  checks.atMost('cached in process p99', cached.p99, 1, 'ms')
+  checks.atMost('cached over HTTP p99', http.p99, 4, 'ms')
+  checks.atMost('304 p99', notModified.p99, 3, 'ms')
+  checks.atMost('answers to a known ETag other than 304', wrong, 0, '')
+  checks.atMost('slowest write of another process', summary(seen).max, SEEN_MS_MAX, 'ms')
+  agent.destroy()
+  await server.stop()
+  await turbo.stop()
+}

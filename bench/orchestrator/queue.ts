@@ -169,7 +169,7 @@ async function claimTimes({ orchestrator: { queue } }: World): Promise<number[]>
   return repeated(CLAIMS, warm)
 }
 
-/** Rows as triggers would leave them, in lanes of three platforms; the statistics are those of the finished table. */
+/** Rows as triggers would leave them, in lanes of three platforms, on a server that has come to rest. */
 async function fill(db: Store, name: string, waiting: number, finished: number): Promise<void> {
   await withoutTriggers(db, async () => {
     await db.query(sql`
@@ -186,7 +186,8 @@ async function fill(db: Store, name: string, waiting: number, finished: number):
       from generate_series(1, ${waiting}::int) i,
         lateral (select case i % 3 when 0 then 'codex' when 1 then 'claude_code' end as platform) p`)
   })
-  await db.query(sql`analyze agent_tasks`)
+  await db.query(sql`vacuum analyze agent_tasks`)
+  await db.query(sql`checkpoint`)
 }
 
 async function withoutTriggers(db: Store, work: () => Promise<unknown>): Promise<void> {

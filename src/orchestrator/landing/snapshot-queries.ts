@@ -30,8 +30,8 @@ export interface Keeping {
 
 /**
  * Keeps snapshots and tells since when the content of each is as it is, in their order: in every process the same
- * moment, as a content that is kept already stays as it is. Undefined for one that another content of its key came
- * before. Not worth waiting for the disk.
+ * moment, as a content that is kept already stays as it is. Of several contents of one key the last is kept, and the
+ * others are of now. Undefined where another process was quicker. Not worth waiting for the disk.
  */
 export async function keepSnapshots(db: Executor, all: readonly Keeping[]): Promise<(string | undefined)[]> {
   const kept = new Map(all.map((keeping) => [keeping.key, keeping]))
@@ -58,10 +58,13 @@ export async function keepSnapshots(db: Executor, all: readonly Keeping[]): Prom
     union all
     select c.context_key, c.payload->>'version', c.generated_at
     from wanted w join agent_context_cache c on c.context_key = w.key
-    where c.payload->>'version' = w.payload->>'version'`)
-  return all.map(({ key, snapshot }) => {
-    const of = rows.find((row) => row.key === PREFIX + key && row.version === snapshot.version)
-    return of?.generatedAt
+    where c.payload->>'version' = w.payload->>'version'
+    union all
+    select '', '', now()`)
+  const since = new Map(rows.map(({ key, version, generatedAt }) => [`${key} ${version}`, generatedAt]))
+  return all.map((keeping) => {
+    const { key, snapshot } = keeping
+    return since.get(kept.get(key) === keeping ? `${PREFIX}${key} ${snapshot.version}` : ' ')
   })
 }
 
