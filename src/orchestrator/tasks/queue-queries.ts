@@ -24,7 +24,7 @@ function leased(condition: SQL, bound = sql``, ifLocked = sql``): SQL {
   return sql`
     select t.task_id, l.attempt_id from agent_tasks t join task_leases l on l.task_id = t.task_id
     where t.task_id = any(array(select task_id from task_leases where ${condition} ${bound})) and l.${condition}
-    for update of t, l ${ifLocked}`
+    order by t.task_id for update of t, l ${ifLocked}`
 }
 
 const endLostRuns = sql`
@@ -150,42 +150,74 @@ export function renew(
     left join agent_tasks t on t.task_id = h.task_id`)
 }
 
-/** The task of an attempt that still has its lease; a statement that finds none has been fenced. */
-function heldBy(attemptId: string): SQL {
-  return leased(sql`attempt_id = ${attemptId}::uuid`)
+/** The tasks of attempts that still have their leases; a statement that finds none has been fenced. */
+function heldBy(attemptIds: readonly string[]): SQL {
+  return leased(sql`attempt_id = any(${sql.param(attemptIds)}::uuid[])`)
 }
 
-/** Ends a run and decides what becomes of its task; no row when the attempt has lost its lease. */
-export async function endAttempt(db: Executor, input: FinishInput): Promise<EndedAttempt | undefined> {
-  const { attemptId, outcome, outputData, errorMessage, hold = null, infrastructure = false } = input
-  const { retry = hold === null, atOnce = false } = input
-  const failed = outcome === 'failed' || outcome === 'timed_out'
-  const counts = failed && hold === null
-  const counter = infrastructure ? sql`t.infra_retry_count` : sql`t.retry_count`
-  const max = infrastructure ? sql`t.max_infra_retries` : sql`t.max_retries`
-  const again = sql`(${failed && retry}::boolean and ${counter} < ${max})`
-  const rows = await db.query<EndedAttempt>(sql`
-    with held as materialized (${heldBy(attemptId)}),
+/** Ends runs and decides what becomes of their tasks, in their order; nothing for an attempt that has lost its lease. */
+export async function endAttempts(db: Executor, inputs: readonly FinishInput[]): Promise<(EndedAttempt | undefined)[]> {
+  const rows = await db.query<EndedAttempt & { attemptId: string }>(sql`
+    with ends as materialized (
+      select *, (failed and not infrastructure)::int as retries, (failed and infrastructure)::int as infra_retries
+      from jsonb_to_recordset(${JSON.stringify(inputs.map(endOf))}::jsonb) as e(attempt_id uuid, outcome text,
+        failed boolean, retry boolean, at_once boolean, infrastructure boolean, hold text, failure_class text,
+        exit_code int, cli_session_id text, error_message text, output_data jsonb, usage jsonb, cost_usd numeric)
+    ),
+    held as materialized (${heldBy(inputs.map(({ attemptId }) => attemptId))}),
     recorded as (
-      update task_attempts set ended_at = now(), outcome = ${outcome}, failure_class = ${input.failureClass ?? null},
-        exit_code = ${input.exitCode ?? null}::int, cli_session_id = ${input.cliSessionId ?? null},
-        error_message = ${errorMessage ?? null}, usage = ${jsonOf(input.usage)}::jsonb,
-        cost_usd = ${input.costUsd ?? null}::numeric
-      where attempt_id = ${attemptId}::uuid and exists (select from held)
+      update task_attempts a set ended_at = now(), outcome = e.outcome, failure_class = e.failure_class,
+        exit_code = e.exit_code, cli_session_id = e.cli_session_id, error_message = e.error_message, usage = e.usage,
+        cost_usd = e.cost_usd
+      from ends e where a.attempt_id = e.attempt_id and a.attempt_id = any(array(select attempt_id from held))
+    ),
+    decided as materialized (
+      select h.task_id, e.*, e.failed and e.retry and case when e.infrastructure
+        then t.infra_retry_count < t.max_infra_retries else t.retry_count < t.max_retries end as again,
+        case when e.infrastructure then t.infra_retry_count else t.retry_count end as failures
+      from held h join ends e using (attempt_id)
+      cross join lateral (select * from agent_tasks where task_id = h.task_id limit 1) t
     )
     update agent_tasks t set
-      status = case when ${again} or ${outcome} = 'released' then 'pending' when ${hold}::text is not null then 'blocked'
-        when ${failed}::boolean then 'failed' else ${outcome} end,
-      run_after = case when ${again} and not ${atOnce}::boolean then now() + task_backoff(${counter} + 1) end,
-      metadata = case when ${hold}::text is null then t.metadata
-        else t.metadata || jsonb_build_object('blocked_reason', ${hold}::text) end,
-      retry_count = t.retry_count + ${Number(counts && !infrastructure)}::int,
-      infra_retry_count = t.infra_retry_count + ${Number(counts && infrastructure)}::int,
-      output_data = coalesce(${jsonOf(outputData)}::jsonb, t.output_data),
-      error_message = ${errorMessage ?? null}
-    where t.task_id = any(array(select task_id from held))
-    returning t.task_id, t.status, t.run_after`)
-  return rows[0]
+      status = case when d.again or d.outcome = 'released' then 'pending' when d.hold is not null then 'blocked'
+        when d.failed then 'failed' else d.outcome end,
+      run_after = case when d.again and not d.at_once then now() + task_backoff(d.failures + 1) end,
+      metadata = case when d.hold is null then t.metadata
+        else t.metadata || jsonb_build_object('blocked_reason', d.hold) end,
+      retry_count = t.retry_count + case when d.hold is null then d.retries else 0 end,
+      infra_retry_count = t.infra_retry_count + case when d.hold is null then d.infra_retries else 0 end,
+      output_data = coalesce(d.output_data, t.output_data),
+      error_message = d.error_message
+    from decided d where t.task_id = d.task_id and t.task_id = any(array(select task_id from held))
+    returning d.attempt_id, t.task_id, t.status, t.run_after`)
+  const ended = new Map(rows.map(({ attemptId, ...end }) => [attemptId, end]))
+  return inputs.map(({ attemptId }) => {
+    const end = ended.get(attemptId)
+    // Told twice at a time, a run ends once.
+    ended.delete(attemptId)
+    return end
+  })
+}
+
+/** One end as the statement reads it. */
+function endOf(input: FinishInput): Record<string, unknown> {
+  const { hold, infrastructure = false, atOnce = false, outcome } = input
+  return {
+    attempt_id: input.attemptId,
+    outcome,
+    failed: outcome === 'failed' || outcome === 'timed_out',
+    retry: input.retry ?? hold === undefined,
+    at_once: atOnce,
+    infrastructure,
+    hold,
+    failure_class: input.failureClass,
+    exit_code: input.exitCode,
+    cli_session_id: input.cliSessionId,
+    error_message: input.errorMessage,
+    output_data: input.outputData,
+    usage: input.usage,
+    cost_usd: input.costUsd,
+  }
 }
 
 /** Gives a task back unrun, at no cost to its retries; no row when the attempt has lost its lease. */
@@ -195,7 +227,7 @@ export async function giveBack(
   runAfter: string | null,
 ): Promise<EndedAttempt | undefined> {
   const rows = await db.query<EndedAttempt>(sql`
-    with held as materialized (${heldBy(attemptId)})
+    with held as materialized (${heldBy([attemptId])})
     update agent_tasks t set status = 'pending', run_after = ${runAfter}::timestamptz
     where t.task_id = any(array(select task_id from held))
     returning t.task_id, t.status, t.run_after`)
@@ -225,10 +257,6 @@ export async function recordFenced(db: Executor, input: FencedInput): Promise<bo
     )
     select action_id from entries cross join lateral audit_append(list) where list is not null`)
   return rows.length > 0
-}
-
-function jsonOf(value: unknown): string | null {
-  return value === undefined ? null : JSON.stringify(value)
 }
 
 /** The sweep of a process in which nobody claims: expired leases; how many it reaped. */

@@ -1,6 +1,7 @@
+import { batching } from '../../base/batcher.ts'
 import type { Database } from '../../db/executor.ts'
 import { retrying } from '../retry.ts'
-import { claim, endAttempt, giveBack, recordFenced, renew } from './queue-queries.ts'
+import { claim, endAttempts, giveBack, recordFenced, renew } from './queue-queries.ts'
 import type { ClaimedTask, ClaimRequest, EndedAttempt, FencedInput, FinishInput, Heartbeat } from './queue-types.ts'
 
 /** The side of the queue that workers stand at. */
@@ -17,11 +18,15 @@ export interface TaskQueue {
   fenced(input: FencedInput): Promise<boolean>
 }
 
+/** Ends that one statement takes. */
+const ENDS_MAX = 50
+
 export function createTaskQueue(db: Database): TaskQueue {
+  const end = batching((inputs: FinishInput[]) => retrying(() => endAttempts(db, inputs)), ENDS_MAX)
   return {
     claim: (request) => retrying(() => claim(db, request)),
     heartbeat: (input) => retrying(() => renew(db, input)),
-    finish: async (input) => (await retrying(() => endAttempt(db, input))) ?? null,
+    finish: async (input) => (await end(input)) ?? null,
     release: async (attemptId, { runAfter } = {}) =>
       (await retrying(() => giveBack(db, attemptId, runAfter ?? null))) ?? null,
     fenced: (input) => retrying(() => recordFenced(db, input)),
