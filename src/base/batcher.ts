@@ -28,6 +28,8 @@ export function batching<T, R>(work: (items: T[]) => Promise<R[]>, itemsMax: num
 
   async function run(): Promise<void> {
     isRunning = true
+    // So that what is asked for in one turn goes together.
+    await null
     while (waiting.length > 0) await settle(waiting.splice(0, itemsMax))
     isRunning = false
   }

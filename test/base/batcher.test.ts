@@ -13,19 +13,25 @@ function held() {
 }
 
 describe('batching', () => {
-  it('begins at once, and takes together what came meanwhile, so many at most', async () => {
+  it('takes together what comes in one turn or while it works, so many at most', async () => {
     const { calls, work, turn } = held()
     const ask = batching(work, 3)
-    const answers = [1, 2, 3, 4, 5].map(ask)
-    expect(calls.map(({ items }) => items)).toEqual([[1]])
+    const answers = [1, 2].map(ask)
+    await turn()
+    answers.push(...[3, 4, 5, 6].map(ask))
+    expect(calls.map(({ items }) => items)).toEqual([[1, 2]])
     calls[0]?.go()
     await turn()
-    expect(calls.map(({ items }) => items)).toEqual([[1], [2, 3, 4]])
+    expect(calls.map(({ items }) => items)).toEqual([
+      [1, 2],
+      [3, 4, 5],
+    ])
     calls[1]?.go()
     await turn()
     calls[2]?.go()
-    expect(await Promise.all(answers)).toEqual([10, 20, 30, 40, 50])
+    expect(await Promise.all(answers)).toEqual([10, 20, 30, 40, 50, 60])
     const later = ask(6)
+    await turn()
     expect(calls.at(-1)?.items).toEqual([6])
     calls.at(-1)?.go()
     expect(await later).toBe(60)

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { closeSync, openSync, readdirSync, readSync } from 'node:fs'
+import { uptime } from 'node:os'
 import { promisify } from 'node:util'
 
 /** One process of this host. */
@@ -23,33 +24,20 @@ const PS_BYTES_MAX = 16 * 1024 * 1024
 /** Marks every process of a run, so that those which left its group are found again. */
 export const RUN_MARK = 'TURBO_RUN'
 
-let looking: Promise<ProcessRow[]> | null = null
-let lookingNext: Promise<ProcessRow[]> | null = null
+let planned: Promise<ProcessRow[]> | null = null
 
 /**
  * Every process of this host but zombies, from `/proc` where there is one (Linux), else from `ps`; never as they were
- * before the call. Callers that come while somebody looks share the next look: thirty runs that end at once cost two.
+ * before the call. Callers that come before somebody looks share the look: thirty runs that end at once cost one.
  *
  * @throws Error when there is neither
  */
 export function readProcesses(): Promise<ProcessRow[]> {
-  if (looking === null) return look()
-  lookingNext ??= looking
-    // Whoever asked for it has its error.
-    .catch(() => undefined)
-    .then(() => {
-      lookingNext = null
-      return look()
-    })
-  return lookingNext
-}
-
-function look(): Promise<ProcessRow[]> {
-  const current = (process.platform === 'linux' ? readProc() : readPs()).finally(() => {
-    if (looking === current) looking = null
+  planned ??= new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
+    planned = null
+    return process.platform === 'linux' ? readProc() : readPs()
   })
-  looking = current
-  return current
+  return planned
 }
 
 async function readPs(): Promise<ProcessRow[]> {
@@ -60,15 +48,26 @@ async function readPs(): Promise<ProcessRow[]> {
   return stdout.split('\n').flatMap((line) => parsePsLine(line) ?? [])
 }
 
+/** Runs by process, as its environment was read: each look reads only those of processes that are new. */
+let marks = new Map<string, string | undefined>()
+/** A process without a mark may be about to become a program that has one: as young as this it is looked at again. */
+const SETTLED_SECONDS = 2
+
 /** Without the thread pool: what `/proc` tells comes from memory, and a hop to another thread costs more than the read. */
-async function readProc(): Promise<ProcessRow[]> {
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
-  return pids.flatMap((pid) => {
-    const row = parseProcStat(contentOf(`/proc/${pid}/stat`))
+function readProc(): ProcessRow[] {
+  const settledBefore = (uptime() - SETTLED_SECONDS) * TICKS_PER_SECOND
+  const seen: typeof marks = new Map()
+  const rows = readdirSync('/proc').flatMap((name) => {
+    if (!/^\d+$/.test(name)) return []
+    const row = parseProcStat(contentOf(`/proc/${name}/stat`))
     if (row === null) return []
-    const [, run] = RUN_OF.exec(contentOf(`/proc/${pid}/environ`)) ?? []
+    const key = `${row.pid} ${row.started}`
+    const run = marks.has(key) ? marks.get(key) : RUN_OF.exec(contentOf(`/proc/${name}/environ`))?.[1]
+    if (run !== undefined || Number(row.started) < settledBefore) seen.set(key, run)
     return [run === undefined ? row : { ...row, run }]
   })
+  marks = seen
+  return rows
 }
 
 const RUN_OF = new RegExp(`(?:^|\0)${RUN_MARK}=([^\0]*)`)
