@@ -50,6 +50,7 @@ $$;
 CREATE FUNCTION agent_tasks_row() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
   moves boolean;
+  grace interval;
 BEGIN
   IF TG_OP = 'INSERT' THEN
     IF NEW.project IS NULL AND NEW.session_id IS NOT NULL THEN
@@ -73,7 +74,7 @@ BEGIN
     NEW.dependencies_left := cardinality(NEW.depends_on_tasks);
   END IF;
 
-  IF NEW.status = 'pending' AND OLD.status = 'running' AND NEW.cancel_requested_at IS NOT NULL THEN
+  IF NEW.status IN ('pending', 'blocked') AND OLD.status = 'running' AND NEW.cancel_requested_at IS NOT NULL THEN
     NEW.status := 'cancelled';
   ELSIF NEW.status = 'pending' AND NEW.dependencies_left > 0 THEN
     NEW.status := 'blocked';
@@ -139,14 +140,15 @@ BEGIN
   END IF;
   -- Aging: a point of priority is worth ten minutes of waiting.
   NEW.queue_rank := NEW.queue_start - NEW.task_priority * interval '10 minutes';
+  -- A worker ends an overdue run itself, and is given the time to: telling a program to stop takes up to 20 s.
+  grace := CASE WHEN NEW.status = 'running' AND NEW.assigned_worker_id IS NOT NULL THEN '30 seconds' ELSE '0' END;
   NEW.deadline_at := CASE WHEN NOT task_ended(NEW.status) THEN least(
-    coalesce(NEW.requeued_at, NEW.created_at) + NEW.total_timeout_seconds * interval '1 second',
+    coalesce(NEW.requeued_at, NEW.created_at) + NEW.total_timeout_seconds * interval '1 second' + grace,
     CASE NEW.status
       WHEN 'pending' THEN NEW.ready_at + NEW.queue_timeout_seconds * interval '1 second'
-      -- A worker ends an overdue run itself, and is given the time to. An agent that reports itself shows by each
-      -- report that it lives.
-      WHEN 'running' THEN nullif(NEW.timeout_seconds, 0) * interval '1 second' + CASE
-        WHEN NEW.assigned_worker_id IS NULL THEN now() ELSE NEW.started_at + interval '15 seconds' END
+      -- An agent that reports itself shows by each report that it lives.
+      WHEN 'running' THEN nullif(NEW.timeout_seconds, 0) * interval '1 second' + grace
+        + CASE WHEN NEW.assigned_worker_id IS NULL THEN now() ELSE NEW.started_at END
     END) END;
   RETURN NEW;
 END

@@ -31,3 +31,18 @@ ON services FOR EACH STATEMENT EXECUTE FUNCTION landing_changed('services');
 CREATE TRIGGER agent_accounts_landing
 AFTER INSERT OR DELETE OR TRUNCATE OR UPDATE OF account_key, platform, paused_until, reason
 ON agent_accounts FOR EACH STATEMENT EXECUTE FUNCTION landing_changed('accounts');
+--> statement-breakpoint
+-- What is erased is erased from what agents were told of it as well.
+CREATE FUNCTION agent_knowledge_forgotten() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  DELETE FROM agent_context_cache WHERE starts_with(context_key, 'landing:');
+  UPDATE agent_sessions s SET landing_context = s.landing_context - '{relevant_knowledge,recent_failures}'::text[]
+    FROM before b, jsonb_build_array(jsonb_build_object('id', b.id)) item
+    WHERE s.landing_context->'relevant_knowledge' @> item
+      OR s.landing_context->'recent_failures' @> jsonb_build_array(jsonb_build_object('learned', item));
+  RETURN NULL;
+END
+$$;
+--> statement-breakpoint
+CREATE TRIGGER agent_knowledge_forgotten AFTER DELETE ON agent_knowledge
+REFERENCING OLD TABLE AS before FOR EACH STATEMENT EXECUTE FUNCTION agent_knowledge_forgotten();

@@ -488,6 +488,19 @@ BEGIN
   RETURN NULL;
 END
 $function$;
+CREATE OR REPLACE FUNCTION public.agent_knowledge_forgotten()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  DELETE FROM agent_context_cache WHERE starts_with(context_key, 'landing:');
+  UPDATE agent_sessions s SET landing_context = s.landing_context - '{relevant_knowledge,recent_failures}'::text[]
+    FROM before b, jsonb_build_array(jsonb_build_object('id', b.id)) item
+    WHERE s.landing_context->'relevant_knowledge' @> item
+      OR s.landing_context->'recent_failures' @> jsonb_build_array(jsonb_build_object('learned', item));
+  RETURN NULL;
+END
+$function$;
 CREATE OR REPLACE FUNCTION public.agent_sessions_audit()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -627,6 +640,7 @@ CREATE OR REPLACE FUNCTION public.agent_tasks_row()
 AS $function$
 DECLARE
   moves boolean;
+  grace interval;
 BEGIN
   IF TG_OP = 'INSERT' THEN
     IF NEW.project IS NULL AND NEW.session_id IS NOT NULL THEN
@@ -650,7 +664,7 @@ BEGIN
     NEW.dependencies_left := cardinality(NEW.depends_on_tasks);
   END IF;
 
-  IF NEW.status = 'pending' AND OLD.status = 'running' AND NEW.cancel_requested_at IS NOT NULL THEN
+  IF NEW.status IN ('pending', 'blocked') AND OLD.status = 'running' AND NEW.cancel_requested_at IS NOT NULL THEN
     NEW.status := 'cancelled';
   ELSIF NEW.status = 'pending' AND NEW.dependencies_left > 0 THEN
     NEW.status := 'blocked';
@@ -716,14 +730,15 @@ BEGIN
   END IF;
   -- Aging: a point of priority is worth ten minutes of waiting.
   NEW.queue_rank := NEW.queue_start - NEW.task_priority * interval '10 minutes';
+  -- A worker ends an overdue run itself, and is given the time to: telling a program to stop takes up to 20 s.
+  grace := CASE WHEN NEW.status = 'running' AND NEW.assigned_worker_id IS NOT NULL THEN '30 seconds' ELSE '0' END;
   NEW.deadline_at := CASE WHEN NOT task_ended(NEW.status) THEN least(
-    coalesce(NEW.requeued_at, NEW.created_at) + NEW.total_timeout_seconds * interval '1 second',
+    coalesce(NEW.requeued_at, NEW.created_at) + NEW.total_timeout_seconds * interval '1 second' + grace,
     CASE NEW.status
       WHEN 'pending' THEN NEW.ready_at + NEW.queue_timeout_seconds * interval '1 second'
-      -- A worker ends an overdue run itself, and is given the time to. An agent that reports itself shows by each
-      -- report that it lives.
-      WHEN 'running' THEN nullif(NEW.timeout_seconds, 0) * interval '1 second' + CASE
-        WHEN NEW.assigned_worker_id IS NULL THEN now() ELSE NEW.started_at + interval '15 seconds' END
+      -- An agent that reports itself shows by each report that it lives.
+      WHEN 'running' THEN nullif(NEW.timeout_seconds, 0) * interval '1 second' + grace
+        + CASE WHEN NEW.assigned_worker_id IS NULL THEN now() ELSE NEW.started_at END
     END) END;
   RETURN NEW;
 END
@@ -1319,6 +1334,7 @@ CREATE TRIGGER agent_actions_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON 
 CREATE TRIGGER agent_actions_chain_row BEFORE INSERT ON public.agent_actions FOR EACH ROW WHEN ((current_setting('agent_turbo.audit_insert'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION audit_chain_row();
 CREATE TRIGGER agent_knowledge_activity AFTER INSERT ON public.agent_knowledge REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION agent_knowledge_activity();
 CREATE TRIGGER agent_knowledge_changed AFTER INSERT OR DELETE OR UPDATE OF content, title, knowledge_type, category, tags, project, scope, source_session, source_task, source_agent, source_url, source_commit, document_id, importance, valid_from, valid_to, superseded_by, expires_at, metadata, embedding_state, lexemes OR TRUNCATE ON public.agent_knowledge FOR EACH STATEMENT EXECUTE FUNCTION knowledge_changed();
+CREATE TRIGGER agent_knowledge_forgotten AFTER DELETE ON public.agent_knowledge REFERENCING OLD TABLE AS before FOR EACH STATEMENT EXECUTE FUNCTION agent_knowledge_forgotten();
 CREATE TRIGGER agent_sessions_audit_delete AFTER DELETE ON public.agent_sessions REFERENCING OLD TABLE AS before FOR EACH STATEMENT EXECUTE FUNCTION agent_sessions_audit();
 CREATE TRIGGER agent_sessions_audit_insert AFTER INSERT ON public.agent_sessions REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION agent_sessions_audit();
 CREATE TRIGGER agent_sessions_audit_update AFTER UPDATE ON public.agent_sessions REFERENCING OLD TABLE AS before NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION agent_sessions_audit();

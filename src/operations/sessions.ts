@@ -59,7 +59,7 @@ export const createSession = defineOperation({
     title: text(LIMITS.titleCharsMax).optional(),
     max_tokens: z
       .int()
-      .min(100)
+      .min(50)
       .max(LIMITS.tokensMax)
       .optional()
       .describe('Budget of the landing context. Default: by role, 1,000 to 2,000.'),

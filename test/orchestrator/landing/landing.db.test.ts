@@ -159,6 +159,25 @@ describe('of a store of its own', () => {
     expect(context.dropped).toBeUndefined()
   })
 
+  it('forgets what is erased, also what sessions were told of it', async () => {
+    const { id } = await world.knowledge.add({
+      content: 'the password of the staging host is hunter2',
+      project: 'shop',
+    })
+    await world.knowledge.add({ content: 'the staging host has two disks', project: 'shop' })
+    const asked = { project: 'shop', goal: 'staging host' }
+    const made = await world.orchestrator.sessions.create({ agentPlatform: 'codex', agentRole: 'executor', ...asked })
+    expect(JSON.stringify(made.landingContext)).toContain('hunter2')
+    expect(await world.prompt(asked)).toContain('hunter2')
+    await world.knowledge.erase(id)
+    const [kept] = await world.db.query<{ text: string }>(sql`
+      select coalesce((select string_agg(landing_context::text, '') from agent_sessions), '')
+        || coalesce((select string_agg(payload::text, '') from agent_context_cache), '') as text`)
+    expect(kept?.text).toContain('active_sessions')
+    expect(kept?.text).not.toContain('hunter2')
+    expect(await world.prompt(asked)).toContain('two disks')
+  })
+
   it('fails when nothing can be read', async () => {
     await world.db.stop()
     expect(await refusal(world.context({ fresh: true }))).toMatchObject({ code: 'unavailable' })

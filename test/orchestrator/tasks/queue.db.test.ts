@@ -240,13 +240,14 @@ describe('cancel', () => {
   })
 
   it('holds when the worker is lost, hands back or fails instead', async () => {
-    for (const leave of ['lost', 'release', 'fail']) {
+    for (const leave of ['lost', 'release', 'fail', 'hold']) {
       const taskId = await world.add()
       const { attemptId } = await claimOne()
       await world.tasks.cancel(taskId)
       if (leave === 'lost') await later(61).then(() => tick(world.db))
       if (leave === 'release') await world.queue.release(attemptId)
       if (leave === 'fail') await world.queue.finish({ attemptId, outcome: 'failed' })
+      if (leave === 'hold') await world.queue.finish({ attemptId, outcome: 'failed', hold: 'review' })
       expect((await rowOf(taskId)).status, leave).toBe('cancelled')
     }
   })
@@ -267,13 +268,15 @@ describe('time limits', () => {
   it.each([
     ['queueTimeoutSeconds', 31, 'pending', 'waited longer than 30 s in the queue'],
     ['totalTimeoutSeconds', 31, 'pending', 'not done within its total time of 30 s'],
-    ['totalTimeoutSeconds', 31, 'running', 'not done within its total time of 30 s'],
+    // Its worker is given the time to end it.
+    ['totalTimeoutSeconds', 61, 'running', 'not done within its total time of 30 s'],
   ] as const)('%s: after %d s a task that is %s fails', async (limit, seconds, status, message) => {
     const taskId = await world.add({ [limit]: 30 })
     if (status === 'running') await claimOne()
+    await later(seconds - 2)
     await tick(world.db)
     expect((await rowOf(taskId)).status).toBe(status)
-    await later(seconds)
+    await later(2)
     await tick(world.db)
     expect(await rowOf(taskId)).toMatchObject({ status: 'failed', errorMessage: message })
   })
@@ -281,7 +284,10 @@ describe('time limits', () => {
   it('a run that is too long is tried again, and its attempt says why it ended', async () => {
     const taskId = await world.add({ timeoutSeconds: 30, maxRetries: 1 })
     const { attemptId } = await claimOne({ leaseSeconds: 1_000 })
-    await later(46)
+    await later(59)
+    await tick(world.db)
+    expect((await rowOf(taskId)).status).toBe('running')
+    await later(2)
     await tick(world.db)
     expect(await rowOf(taskId)).toMatchObject({
       status: 'pending',
