@@ -167,16 +167,18 @@ CREATE FUNCTION task_status_entry(task agent_tasks, from_status text) RETURNS js
 $$;
 --> statement-breakpoint
 -- Brings the rows of task_dependencies in line with agent_tasks.depends_on_tasks. The parents are locked, so that one
--- which ends meanwhile either sees the new edge or is seen to have ended. No sequential scans, here and below, and
+-- which ends meanwhile either sees the new edge or is seen to have ended; what takes the id of one that was deleted
+-- meanwhile is not locked, and therefore not there yet. No sequential scans, here and below, and
 -- parents looked up one by one (LIMIT 1 keeps the planner from turning that round): a plan that a connection made while
 -- the tables were empty must not read all of them later.
 CREATE FUNCTION task_sync_edges(ids text[]) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
   missing record;
-BEGIN
-  PERFORM FROM agent_tasks WHERE task_id = ANY (ARRAY(
+  locked text[] := ARRAY(
+    SELECT task_id FROM agent_tasks WHERE task_id = ANY (ARRAY(
       SELECT unnest(depends_on_tasks) FROM agent_tasks WHERE task_id = ANY (ids) EXCEPT SELECT unnest(ids)))
-    ORDER BY task_id FOR SHARE;
+    ORDER BY task_id FOR SHARE);
+BEGIN
   DELETE FROM task_dependencies d USING agent_tasks t
     WHERE d.task_id = ANY (ids) AND t.task_id = ANY (ids) AND t.task_id = d.task_id
       AND NOT d.depends_on = ANY (t.depends_on_tasks);
@@ -185,7 +187,8 @@ BEGIN
       coalesce(t.dependency_policies->u.parent->>'after', 'success') AS "after",
       coalesce(t.dependency_policies->u.parent->>'on_failure', 'block') AS on_failure
     FROM agent_tasks t CROSS JOIN unnest(t.depends_on_tasks) AS u(parent)
-    LEFT JOIN LATERAL (SELECT status, metadata FROM agent_tasks WHERE task_id = u.parent LIMIT 1) p ON true
+    LEFT JOIN LATERAL (SELECT status, metadata FROM agent_tasks WHERE task_id = u.parent LIMIT 1) p
+      ON u.parent IN (SELECT unnest(ids || locked))
     WHERE t.task_id = ANY (ids)
   ), inserted AS (
     INSERT INTO task_dependencies AS known (task_id, depends_on, "after", on_failure, met)
@@ -472,6 +475,7 @@ CREATE FUNCTION task_repair(ids text[]) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
   entries jsonb[];
 BEGIN
+  PERFORM FROM agent_tasks WHERE task_id = ANY (ids) ORDER BY task_id FOR UPDATE;
   INSERT INTO task_dependencies (task_id, depends_on)
     SELECT t.task_id, u.parent FROM agent_tasks t CROSS JOIN unnest(t.depends_on_tasks) AS u(parent)
     WHERE t.task_id = ANY (ids) AND NOT EXISTS (SELECT FROM agent_tasks p WHERE p.task_id = u.parent)

@@ -1176,6 +1176,7 @@ AS $function$
 DECLARE
   entries jsonb[];
 BEGIN
+  PERFORM FROM agent_tasks WHERE task_id = ANY (ids) ORDER BY task_id FOR UPDATE;
   INSERT INTO task_dependencies (task_id, depends_on)
     SELECT t.task_id, u.parent FROM agent_tasks t CROSS JOIN unnest(t.depends_on_tasks) AS u(parent)
     WHERE t.task_id = ANY (ids) AND NOT EXISTS (SELECT FROM agent_tasks p WHERE p.task_id = u.parent)
@@ -1277,10 +1278,11 @@ CREATE OR REPLACE FUNCTION public.task_sync_edges(ids text[])
 AS $function$
 DECLARE
   missing record;
-BEGIN
-  PERFORM FROM agent_tasks WHERE task_id = ANY (ARRAY(
+  locked text[] := ARRAY(
+    SELECT task_id FROM agent_tasks WHERE task_id = ANY (ARRAY(
       SELECT unnest(depends_on_tasks) FROM agent_tasks WHERE task_id = ANY (ids) EXCEPT SELECT unnest(ids)))
-    ORDER BY task_id FOR SHARE;
+    ORDER BY task_id FOR SHARE);
+BEGIN
   DELETE FROM task_dependencies d USING agent_tasks t
     WHERE d.task_id = ANY (ids) AND t.task_id = ANY (ids) AND t.task_id = d.task_id
       AND NOT d.depends_on = ANY (t.depends_on_tasks);
@@ -1289,7 +1291,8 @@ BEGIN
       coalesce(t.dependency_policies->u.parent->>'after', 'success') AS "after",
       coalesce(t.dependency_policies->u.parent->>'on_failure', 'block') AS on_failure
     FROM agent_tasks t CROSS JOIN unnest(t.depends_on_tasks) AS u(parent)
-    LEFT JOIN LATERAL (SELECT status, metadata FROM agent_tasks WHERE task_id = u.parent LIMIT 1) p ON true
+    LEFT JOIN LATERAL (SELECT status, metadata FROM agent_tasks WHERE task_id = u.parent LIMIT 1) p
+      ON u.parent IN (SELECT unnest(ids || locked))
     WHERE t.task_id = ANY (ids)
   ), inserted AS (
     INSERT INTO task_dependencies AS known (task_id, depends_on, "after", on_failure, met)

@@ -53,6 +53,24 @@ describe('at the same time', () => {
     }
   })
 
+  it('a parent that is made anew while its dependent is inserted is not taken for the one that was locked', async () => {
+    await world.add({ taskId: 'p' })
+    let inserting: Promise<unknown> = Promise.resolve()
+    await peer(0).transaction(async (tx) => {
+      await tx.query(sql`delete from agent_tasks where task_id = 'p'`)
+      inserting = peer(1)
+        .query(sql`insert into agent_tasks (task_id, task_type, task_description, depends_on_tasks)
+          values ('c', 't', 'x', '{p}')`)
+        .catch((error: unknown) => error)
+      const waiting = sql`select 1 from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'`
+      await expect.poll(() => peer(2).query(waiting)).toHaveLength(1)
+      await tx.query(sql`insert into agent_tasks (task_id, task_type, task_description) values ('p', 't', 'x')`)
+    })
+    expect(await inserting).toMatchObject({ message: expect.stringContaining('agent_tasks_dependency_exists') })
+    expect(await world.states()).toEqual({ p: 'pending' })
+  })
+
   it('twenty workers take each task once, all of them', async () => {
     const ids = Array.from({ length: 400 }, (_, index) => `t${index}`)
     await world.tasks.createBatch(ids.map((id) => task(id)))

@@ -59,7 +59,7 @@ describe('several actors at once', () => {
       'PERFORM FROM agent_tasks WHERE task_id = ANY (wave) ORDER BY task_id FOR UPDATE;',
       '',
     ],
-    ['edges made without a lock on their parents', 'task_sync_edges', 'ORDER BY task_id FOR SHARE', ''],
+    ['edges made without a lock on their parents', 'task_sync_edges', 'ORDER BY task_id FOR SHARE', 'ORDER BY task_id'],
     ['a parent tried again that lets its dependents go on', 'agent_tasks_updated', 'OR task_ended(m.was)', ''],
   ])('would find %s', { timeout: 240_000 }, async (_, name, from, to) => {
     const undo = await plant(name, from, to)
