@@ -5,11 +5,8 @@ import { type BenchServer, post, startBenchServer, untilEmbedded } from '../../b
 import { createEmbedder, type Embedder } from '../../src/knowledge/embedders/index.ts'
 import { postgresPlace } from '../harness/database.ts'
 
-/**
- * What must not get worse: the share of all pages was 69% when this was written. The target of 80% on all pages is
- * checked by `npm run bench:documents`.
- */
-const SHARE_MIN = 0.65
+/** As on all pages, which `npm run bench:documents` asks. */
+const SHARE_MIN = 0.8
 /** One page in so many beside those that answer: all of them take the embedder a quarter of an hour. */
 const PAGES_STEP = 6
 /** Questions that use the words of the page; the others say it differently. */
