@@ -64,8 +64,11 @@ export interface Orchestrator extends OrchestratorServices {
   workers: WorkerRegistry
   taskLog: TaskLog
   accounts: AccountService
-  /** Registers this host and the server that answers on it, until {@link stop}, and has landing contexts ready. */
-  announce(presence: Presence): Promise<void>
+  /**
+   * Registers this host and the server that answers on it (null: it has workers only), until {@link stop}. A server has
+   * landing contexts ready by then.
+   */
+  announce(presence: Presence | null): Promise<void>
   /** Starts what runs in the background. Called twice, it starts once. */
   start(): Promise<void>
   /** Ends the background work. Idempotent; the store is the caller's to stop. */
@@ -114,7 +117,7 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
     landing,
     nodes,
     async announce(presence) {
-      await Promise.all([landing.warm(), nodes.announce(presence)])
+      await Promise.all([presence && landing.warm(), nodes.announce(presence)])
     },
     workers: createWorkers({ db }),
     taskLog: createTaskLog({ db }),

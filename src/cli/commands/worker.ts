@@ -46,6 +46,7 @@ async function work(context: CommandContext, { concurrency, platforms, roles }: 
   try {
     if (signal.aborted) throw new Interrupted()
     await turbo.start()
+    await turbo.orchestrator.announce(null)
     await run(turbo, context, workerSettings(config, { platforms, roles }))
     terminal.note('the worker has stopped')
   } finally {

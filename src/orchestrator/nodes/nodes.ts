@@ -6,8 +6,16 @@ import { VERSION } from '../../base/version.ts'
 import { toWire } from '../../base/wire.ts'
 import type { Database } from '../../db/executor.ts'
 import { measureHost } from './measure.ts'
-import { selectNodes, selectServices, storeVersions, touch, upsertNode, upsertService } from './queries.ts'
-import { type NodesService, type Presence, type PutServiceInput, UNSEEN_SECONDS } from './types.ts'
+import {
+  selectNodes,
+  selectServices,
+  storeVersions,
+  type TouchedService,
+  touch,
+  upsertNode,
+  upsertService,
+} from './queries.ts'
+import { type NodesService, type Presence, UNSEEN_SECONDS } from './types.ts'
 
 const TELL_MS = (UNSEEN_SECONDS * 1_000) / 6
 
@@ -20,8 +28,11 @@ export interface NodesOptions {
 
 /** The verbs, with what a server tells of itself. */
 export interface Nodes extends NodesService {
-  /** Registers this host and the server that answers at `presence.url`, and says so again and again until {@link stop}. */
-  announce(presence: Presence): Promise<void>
+  /**
+   * Registers this host and the server that answers at `presence.url`, null on a host of workers only, and says so
+   * again and again until {@link stop}.
+   */
+  announce(presence: Presence | null): Promise<void>
   /** Marks the announced server as stopped. Idempotent. */
   stop(): Promise<void>
 }
@@ -65,12 +76,12 @@ function announcing(options: NodesOptions): Pick<Nodes, 'announce' | 'stop'> {
     async announce(presence) {
       const node = hostname()
       const facts = toWire(await measureHost(await storeVersions(db)))
-      const name = serviceName(node, presence.url)
+      const name = presence === null ? undefined : serviceName(node, presence.url)
       const tell = async () => {
-        const service = await serviceOf(name, node, presence)
+        const service = presence && (await serviceOf(serviceName(node, presence.url), node, presence))
         if (await touch(db, { name: node, facts: { ...facts } }, service)) return false
         await upsertNode(db, { name: node, facts: { ...facts } })
-        await upsertService(db, { ...service, type: 'api', port: portOf(presence.url) })
+        if (service !== null) await upsertService(db, { ...service, type: 'api', port: portOf(service.url) })
         onWrite(['nodes', 'services'])
         return false
       }
@@ -89,8 +100,6 @@ function announcing(options: NodesOptions): Pick<Nodes, 'announce' | 'stop'> {
     },
   }
 }
-
-type TouchedService = Required<Pick<PutServiceInput, 'name' | 'node' | 'url' | 'version' | 'status' | 'detail'>>
 
 async function serviceOf(name: string, node: string, { url, health }: Presence): Promise<TouchedService> {
   return { name, node, url, version: VERSION, ...(await health()) }

@@ -2,6 +2,11 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { Executor } from '../../db/executor.ts'
 import { type PutNodeInput, type PutServiceInput, type Service, type SystemNode, UNSEEN_SECONDS } from './types.ts'
 
+/** What a server says of itself again and again. */
+export type TouchedService = Required<Pick<PutServiceInput, 'name' | 'node' | 'version' | 'status' | 'detail'>> & {
+  url: string
+}
+
 /** Rows shown at most; a fleet that is larger is looked at by name. */
 const ROWS_MAX = 1_000
 
@@ -77,14 +82,15 @@ function changed(given: Record<string, unknown>): SQL {
 }
 
 /**
- * Notes that node and service are still there, without telling anyone; false where either is gone, was taken for gone,
- * or says something else.
+ * Notes that node and service (if it has one) are still there, without telling anyone; false where either is gone, was
+ * taken for gone, or says something else.
  */
 export async function touch(
   db: Executor,
   node: Required<Pick<PutNodeInput, 'name' | 'facts'>>,
-  service: Required<Pick<PutServiceInput, 'name' | 'node' | 'url' | 'version' | 'status' | 'detail'>>,
+  service: TouchedService | null,
 ): Promise<boolean> {
+  const touched = service === null ? sql`select true as service_name` : touchedService(service)
   const [row] = await db.query<{ seen: boolean }>(sql`
     with node as (
       update system_nodes set last_seen = now()
@@ -93,14 +99,19 @@ export async function touch(
       returning node_name
     ),
     service as (
+      ${touched}
+    )
+    select exists (select from node) and exists (select from service) as seen`)
+  return row?.seen ?? false
+}
+
+function touchedService(service: TouchedService): SQL {
+  return sql`
       update services set last_seen = now()
       where service_name = ${service.name} and status = ${service.status} and node_name = ${service.node}
         and url = ${service.url} and version = ${service.version}
         and detail is not distinct from ${service.detail}::text and not ${isUnseen(sql`last_seen`)}
-      returning service_name
-    )
-    select exists (select from node) and exists (select from service) as seen`)
-  return row?.seen ?? false
+      returning service_name`
 }
 
 /** Versions of the server and of its vector extension. */

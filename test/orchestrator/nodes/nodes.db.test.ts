@@ -65,6 +65,16 @@ it('registers the host as it is, and the server, which is stopped with it', asyn
   expect(await nodes.getService(name)).toMatchObject({ status: 'stopped', detail: null })
 })
 
+it('registers a host of workers without a server', async () => {
+  await world.db.query(sql`truncate system_nodes, services`)
+  const peer = await world.peer({ start: false })
+  await peer.orchestrator.announce(null)
+  await peer.stop()
+  const { nodes } = world.orchestrator
+  expect(await nodes.getNode(hostname())).toMatchObject({ status: 'active', facts: { cores: expect.any(Number) } })
+  expect(await nodes.listServices()).toEqual({ services: [] })
+})
+
 it('keeps what an operator said of a host that registers itself', async () => {
   const { nodes } = world.orchestrator
   await nodes.putNode({ name: hostname(), role: 'builder', status: 'maintenance' })
