@@ -94,7 +94,7 @@ async function showRun({ orchestrator }: Turbo, folder: string, { terminal, sign
 }
 
 function stateOf({ status, attemptCount, retryCount, runAfter, dependenciesLeft, errorMessage }: TaskSummary): string {
-  if (status === 'blocked') return `waits for ${dependenciesLeft} others`
+  if (status === 'blocked') return `waits for ${dependenciesLeft} ${dependenciesLeft === 1 ? 'other' : 'others'}`
   if (status === 'pending' && retryCount > 0) {
     return `failed (${errorMessage}) and is tried again${runAfter === null ? '' : ` at ${runAfter.slice(11, 19)} UTC`}`
   }

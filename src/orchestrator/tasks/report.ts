@@ -78,7 +78,7 @@ function ended(taskId: string, status: TaskStatus): TurboError {
 }
 
 function stillWaiting(taskId: string, left: number): TurboError {
-  return new TurboError('conflict', `task ${taskId} waits for ${left} other tasks`, {
+  return new TurboError('conflict', `task ${taskId} waits for ${left} other ${left === 1 ? 'task' : 'tasks'}`, {
     next: 'It is released by itself when they have ended; see its dependencies.',
   })
 }
