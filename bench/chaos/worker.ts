@@ -21,7 +21,15 @@ const { queue, accounts, tasks, taskLog, workers } = createOrchestrator({
 const isPlanted = plant === 'fencing'
 const worker = createWorker(
   {
-    ...{ concurrency: Number(concurrency), platforms: ['command'], roles: null, folder, cwd: folder, programs: {} },
+    ...{
+      concurrency: Number(concurrency),
+      platforms: ['command'],
+      roles: null,
+      folder,
+      cwd: folder,
+      programs: {},
+      budgets: {},
+    },
     leaseSeconds: isPlanted ? PLANTED_LEASE_SECONDS : leaseSeconds,
     ...{ environment: { PATH: process.env.PATH }, drainGraceMs: DRAIN_GRACE_MS },
   },

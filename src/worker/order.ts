@@ -24,6 +24,7 @@ const inputSchema = z.object({
   tools: z.array(text).optional(),
   turns_max: z.int().positive().optional(),
   budget_usd: z.number().positive().optional(),
+  task_budget_usd: z.number().positive().optional(),
   schema: z.record(z.string(), z.unknown()).optional(),
   acceptance: z.array(text).default([]),
 })

@@ -21,8 +21,21 @@ export interface WorkerSettings {
   environment: Readonly<Record<string, string | undefined>>
   /** Paths of programs that are not on the PATH, by platform. */
   programs: Readonly<Record<string, string>>
+  budgets: Budgets
   /** How long {@link Worker.stop} lets runs go on before it hands their tasks back. */
   drainGraceMs: number
+}
+
+/** What agents may spend, in dollars; absent is no limit. All workers of a store are best given the same. */
+export interface Budgets {
+  /** A run that says nothing of it; so much is set aside before it begins. */
+  attemptUsd?: number
+  /** All runs of a task that says nothing of it. */
+  taskUsd?: number
+  /** All runs for a session. */
+  sessionUsd?: number
+  /** All runs since midnight UTC. */
+  dayUsd?: number
 }
 
 /** What a worker needs of the others. */

@@ -91,6 +91,7 @@ const SETTINGS: Omit<WorkerSettings, 'folder'> = {
   cwd: tmpdir(),
   environment: { PATH: process.env.PATH },
   programs: {},
+  budgets: {},
   drainGraceMs: 0,
 }
 

@@ -2,7 +2,16 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { Executor } from '../../db/executor.ts'
 import type { TaskStatus } from '../states.ts'
 import { laneHeads } from './lane-queries.ts'
-import type { ClaimedTask, ClaimRequest, EndedAttempt, FencedInput, FinishInput, Heartbeat } from './queue-types.ts'
+import type {
+  BudgetShortage,
+  ClaimedTask,
+  ClaimRequest,
+  EndedAttempt,
+  FencedInput,
+  FinishInput,
+  Heartbeat,
+  ReserveInput,
+} from './queue-types.ts'
 
 /** Leases reaped, and due tasks let in, by one claim: what a worker does for all of them in passing. */
 const TENDED_MAX = 50
@@ -176,7 +185,8 @@ export async function endAttempt(db: Executor, input: FinishInput): Promise<Ende
     update agent_tasks t set
       status = case when ${again} or ${outcome} = 'released' then 'pending' when ${hold}::text is not null then 'blocked'
         when ${failed}::boolean then 'failed' else ${outcome} end,
-      run_after = case when ${again} and not ${atOnce}::boolean then now() + task_backoff(${counter} + 1) end,
+      run_after = case when ${again} and not ${atOnce}::boolean then now() + task_backoff(${counter} + 1)
+        when ${outcome} = 'released' then now() + make_interval(secs => ${input.waitSeconds ?? null}) end,
       metadata = case when ${hold}::text is null then t.metadata
         else t.metadata || jsonb_build_object('blocked_reason', ${hold}::text) end,
       retry_count = t.retry_count + ${Number(counts && !infrastructure)}::int,
@@ -185,6 +195,15 @@ export async function endAttempt(db: Executor, input: FinishInput): Promise<Ende
       error_message = ${errorMessage ?? null}
     where t.task_id = any(array(select task_id from held))
     returning t.task_id, t.status, t.run_after`)
+  return rows[0]
+}
+
+/** Sets money aside for a run; the budget that has not enough where there is one. */
+export async function reserveBudget(db: Executor, input: ReserveInput): Promise<BudgetShortage | undefined> {
+  const { attemptId, amountUsd, taskUsd = null, sessionUsd = null, dayUsd = null } = input
+  const rows = await db.query<BudgetShortage>(sql`
+    select budget, limit_usd::float8, taken_usd::float8, wait_seconds from attempt_reserve(${attemptId}::uuid,
+      ${amountUsd}::numeric, ${taskUsd}::numeric, ${sessionUsd}::numeric, ${dayUsd}::numeric)`)
   return rows[0]
 }
 
