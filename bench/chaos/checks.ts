@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
@@ -74,13 +74,17 @@ async function leftOvers(store: Store, folder: string): Promise<string[]> {
   const orphans = (await readProcesses()).filter(({ run }) => run !== undefined && known.has(run))
   const files = ['spool', `runs/${hostname()}`].flatMap((name) => {
     const path = join(folder, name)
-    return existsSync(path) ? readdirSync(path).filter((file) => file.endsWith('.json')) : []
+    return existsSync(path)
+      ? readdirSync(path)
+          .filter((file) => file.endsWith('.json'))
+          .map((file) => `${name}/${file} (${statSync(join(path, file)).size} bytes)`)
+      : []
   })
   return [
     ...(counts?.leases === 0 ? [] : [`${counts?.leases} leases are left`]),
     ...(counts?.open === 0 ? [] : [`${counts?.open} runs have no end`]),
     ...(orphans.length === 0 ? [] : [`processes are left: ${orphans.map(({ pid }) => pid).join(', ')}`]),
-    ...(files.length === 0 ? [] : [`${files.length} results or records of runs are left in files`]),
+    ...(files.length === 0 ? [] : [`left in files: ${files.join(', ')}`]),
   ]
 }
 
