@@ -49,6 +49,7 @@ async function openWorker(concurrency: number): Promise<Worker> {
         cwd: folder,
         programs: {},
         budgets: {},
+        routes: {},
       },
       ...{ environment: { PATH: process.env.PATH }, drainGraceMs: 0 },
     },

@@ -6,6 +6,7 @@ import { closest, distance } from 'fastest-levenshtein'
 import { z } from 'zod'
 import { type FieldError, invalid, TurboError } from './base/errors.ts'
 import { LOG_LEVELS } from './base/log.ts'
+import { routesSetting } from './config/routes.ts'
 
 const whole = (min: number, max: number) =>
   z
@@ -64,6 +65,7 @@ const settings = z.object({
   AGENT_TURBO_BUDGET_TASK_USD: dollars.optional(),
   AGENT_TURBO_BUDGET_SESSION_USD: dollars.optional(),
   AGENT_TURBO_BUDGET_DAY_USD: dollars.optional(),
+  AGENT_TURBO_ROUTES: routesSetting.prefault('{}'),
   CLAUDE_CLI_PATH: z.string().optional(),
 })
 
@@ -174,6 +176,8 @@ function arrange(
     worker: {
       concurrency: s.AGENT_TURBO_WORKER_CONCURRENCY ?? s.MAX_CONCURRENT_AGENTS,
       leaseSeconds: s.AGENT_TURBO_LEASE_SECONDS,
+      /** What tasks are run with that do not say it, by `task_type`. */
+      routes: s.AGENT_TURBO_ROUTES,
       /** In dollars; each is absent where nothing limits it. */
       budgets: {
         attemptUsd: s.AGENT_TURBO_BUDGET_ATTEMPT_USD,
@@ -202,8 +206,12 @@ type RawSettings = Record<string, string>
 
 function presentIn(values: Record<string, unknown>): RawSettings {
   const present = Object.entries(values).filter(([, value]) => value !== undefined && value !== null && value !== '')
-  // A list in the config file becomes the same comma-separated text as elsewhere.
-  return Object.fromEntries(present.map(([name, value]) => [name, String(value)]))
+  return Object.fromEntries(present.map(([name, value]) => [name, textOf(value)]))
+}
+
+/** What the config file holds as JSON becomes the text that it is elsewhere; a list is one of names. */
+function textOf(value: unknown): string {
+  return typeof value === 'object' && !Array.isArray(value) ? JSON.stringify(value) : String(value)
 }
 
 /** Keeps the settings among `values`; reports the names that are `ours` and yet unknown. */
@@ -268,8 +276,11 @@ function withSecretFiles(raw: RawSettings, errors: FieldError[]): RawSettings {
 function describe(issue: z.core.$ZodIssue, raw: RawSettings): FieldError {
   const name = String(issue.path[0])
   const value = JSON.stringify((raw[name] ?? '').slice(0, VALUE_SHOWN_CHARS_MAX))
+  const pointer = `/${issue.path.join('/')}`
+  // Its path says where it stands in the text.
+  if (issue.path.length > 1) return { pointer, detail: issue.message }
   const received = (SECRETS as string[]).includes(name) ? 'a value that is not shown' : value
-  return { pointer: `/${name}`, detail: `${issue.message}, received ${received}` }
+  return { pointer, detail: `${issue.message}, received ${received}` }
 }
 
 function refusal(errors: FieldError[]): TurboError {

@@ -29,6 +29,7 @@ const worker = createWorker(
       cwd: folder,
       programs: {},
       budgets: {},
+      routes: {},
     },
     leaseSeconds: isPlanted ? PLANTED_LEASE_SECONDS : leaseSeconds,
     ...{ environment: { PATH: process.env.PATH }, drainGraceMs: DRAIN_GRACE_MS },

@@ -28,7 +28,7 @@ export interface AttemptOptions {
   runners: ReadonlyMap<string, Runner>
   /** In the order in which they are preferred. */
   platforms: readonly string[]
-  settings: Pick<WorkerSettings, 'cwd' | 'environment' | 'leaseSeconds' | 'programs' | 'budgets'>
+  settings: Pick<WorkerSettings, 'cwd' | 'environment' | 'leaseSeconds' | 'programs' | 'budgets' | 'routes'>
   services: OrderServices & Pick<WorkerServices, 'queue'>
   reporter: Reporter
   records: RunRecords
@@ -100,7 +100,7 @@ async function prepare(course: Course): Promise<void> {
   const { task, host, runners, settings, services } = course
   const platform = platformOf(course)
   const runner = must(runners.get(platform), `a runner for ${platform}`)
-  const request = await requestOf(task, runner, { cwd: settings.cwd, host }, services)
+  const request = await requestOf(task, runner, { cwd: settings.cwd, host, routes: settings.routes }, services)
   course.order = {
     runner,
     request: limited(request, task, runner, settings.budgets),
@@ -111,7 +111,8 @@ async function prepare(course: Course): Promise<void> {
 /** Sets aside what an agent may spend, before it can spend it; null when that was done, or nothing limits it. */
 async function reserve(course: Course): Promise<BudgetShortage | null> {
   const { task, settings, services } = course
-  const input = reservationOf(task, orderOf(course).runner, settings.budgets)
+  const { runner, request } = orderOf(course)
+  const input = runner.successBy === 'result' ? reservationOf(task, request, settings.budgets) : null
   return input === null ? null : services.queue.reserve(input)
 }
 
@@ -119,11 +120,16 @@ function orderOf({ order }: Course) {
   return must(order, 'a prepared attempt')
 }
 
-/** The task's own platform; where it names none, the first agent of this worker whose account is not paused. */
-function platformOf({ task, platforms, runners }: Course): string {
+/**
+ * The task's own platform; where it names none, that of its route, else the first agent of this worker, of those whose
+ * account is not paused.
+ */
+function platformOf({ task, platforms, runners, settings }: Course): string {
   if (task.assignedToPlatform !== null) return task.assignedToPlatform
   const isAgent = (platform: string) => runners.get(platform)?.successBy === 'result'
-  const chosen = platforms.find((platform) => task.usablePlatforms.includes(platform) && isAgent(platform))
+  const usable = platforms.filter((platform) => task.usablePlatforms.includes(platform) && isAgent(platform))
+  const route = Object.hasOwn(settings.routes, task.taskType) ? settings.routes[task.taskType] : undefined
+  const chosen = usable.find((platform) => platform === route?.platform) ?? usable[0]
   if (chosen === undefined) throw new TurboError('unavailable', 'no agent of this worker can be used now')
   return chosen
 }

@@ -92,6 +92,7 @@ const SETTINGS: Omit<WorkerSettings, 'folder'> = {
   environment: { PATH: process.env.PATH },
   programs: {},
   budgets: {},
+  routes: {},
   drainGraceMs: 0,
 }
 
