@@ -299,7 +299,8 @@ create table task_attempts (
   cli_session_id text,
   error_message text,
   usage jsonb,
-  cost_usd numeric(14,6)
+  cost_usd numeric(14,6),
+  reserved_usd numeric(14,6)
 );
 create table task_dependencies (
   task_id text not null,
@@ -469,6 +470,7 @@ CREATE INDEX knowledge_vectors_fresh ON public.knowledge_vectors USING btree (sp
 CREATE INDEX knowledge_vectors_item ON public.knowledge_vectors USING btree (item_id, space_id);
 CREATE INDEX services_node ON public.services USING btree (node_name) WHERE (node_name IS NOT NULL);
 CREATE UNIQUE INDEX task_attempts_number ON public.task_attempts USING btree (task_id, attempt_number);
+CREATE INDEX task_attempts_paid ON public.task_attempts USING btree (started_at) WHERE ((reserved_usd IS NOT NULL) OR (cost_usd IS NOT NULL));
 CREATE INDEX task_dependencies_parent ON public.task_dependencies USING btree (depends_on);
 CREATE INDEX task_leases_concurrency ON public.task_leases USING btree (concurrency_key) WHERE (concurrency_key IS NOT NULL);
 CREATE INDEX task_leases_worker ON public.task_leases USING btree (worker_id);
@@ -833,6 +835,52 @@ BEGIN
     FROM added) made WHERE entries IS NOT NULL;
   RETURN NULL;
 END
+$function$;
+CREATE OR REPLACE FUNCTION public.attempt_reserve(attempt uuid, amount numeric, task_max numeric, session_max numeric, day_max numeric)
+ RETURNS TABLE(budget text, limit_usd numeric, taken_usd numeric, wait_seconds integer)
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtextextended('agent_turbo:budget', 0));
+  RETURN QUERY
+    WITH own AS MATERIALIZED (
+      SELECT t.task_id, t.session_id FROM task_attempts a JOIN agent_tasks t USING (task_id) WHERE a.attempt_id = attempt
+    ), counted AS (
+      SELECT 'task' AS name, task_max AS most, a FROM own JOIN task_attempts a USING (task_id)
+      WHERE task_max IS NOT NULL
+      UNION ALL
+      SELECT 'session', session_max, a FROM own JOIN agent_tasks t USING (session_id)
+      JOIN task_attempts a ON a.task_id = t.task_id WHERE session_max IS NOT NULL
+      UNION ALL
+      SELECT 'day', day_max, a FROM task_attempts a
+      WHERE day_max IS NOT NULL AND a.started_at >= date_trunc('day', now())
+        AND (a.reserved_usd IS NOT NULL OR a.cost_usd IS NOT NULL)
+    ), sums AS (
+      SELECT name, most, sum(attempt_spent(a)) FILTER (WHERE (a).attempt_id <> attempt) AS taken,
+        sum(attempt_spent(a)) FILTER (WHERE (a).ended_at IS NOT NULL) AS gone
+      FROM counted GROUP BY name, most
+      UNION ALL
+      -- A run alone may be too dear, also where nothing was spent yet.
+      SELECT 'day', day_max, 0, 0 WHERE day_max IS NOT NULL
+    )
+    SELECT name, most, coalesce(taken, 0),
+      CASE WHEN coalesce(gone, 0) + amount <= most THEN 30 WHEN name = 'day' THEN 600 END AS wait
+    FROM sums WHERE coalesce(taken, 0) + amount > most ORDER BY wait DESC NULLS FIRST, taken DESC NULLS LAST LIMIT 1;
+  IF NOT FOUND THEN
+    UPDATE task_attempts SET reserved_usd = amount WHERE attempt_id = attempt AND ended_at IS NULL;
+  END IF;
+END
+$function$;
+CREATE OR REPLACE FUNCTION public.attempt_spent(attempt task_attempts)
+ RETURNS numeric
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+  SELECT CASE
+    WHEN attempt.ended_at IS NULL OR attempt.outcome = 'completed'
+      THEN coalesce(attempt.cost_usd, attempt.reserved_usd, 0)
+    ELSE coalesce(attempt.cost_usd, 0)
+  END
 $function$;
 CREATE OR REPLACE FUNCTION public.audit_append(entries jsonb[])
  RETURNS SETOF agent_actions

@@ -6,6 +6,7 @@ import { closest, distance } from 'fastest-levenshtein'
 import { z } from 'zod'
 import { type FieldError, invalid, TurboError } from './base/errors.ts'
 import { LOG_LEVELS } from './base/log.ts'
+import { routesSetting } from './config/routes.ts'
 
 const whole = (min: number, max: number) =>
   z
@@ -13,6 +14,12 @@ const whole = (min: number, max: number) =>
     .regex(/^\d{1,9}$/, `expected a whole number from ${min} to ${max}`)
     .transform(Number)
     .refine((value) => value >= min && value <= max, `expected a whole number from ${min} to ${max}`)
+
+const dollars = z
+  .string()
+  .regex(/^\d{1,7}(\.\d{1,6})?$/, 'expected dollars, as 2.50')
+  .transform(Number)
+  .refine((value) => value > 0, 'expected more than 0')
 
 const httpUrl = z.url({ protocol: /^https?$/, error: 'expected an http:// or https:// URL' })
 
@@ -54,6 +61,11 @@ const settings = z.object({
   AGENT_TURBO_WORKER_CONCURRENCY: whole(1, 64).optional(),
   MAX_CONCURRENT_AGENTS: whole(1, 64).optional(),
   AGENT_TURBO_LEASE_SECONDS: whole(5, 86_400).default(60),
+  AGENT_TURBO_BUDGET_ATTEMPT_USD: dollars.optional(),
+  AGENT_TURBO_BUDGET_TASK_USD: dollars.optional(),
+  AGENT_TURBO_BUDGET_SESSION_USD: dollars.optional(),
+  AGENT_TURBO_BUDGET_DAY_USD: dollars.optional(),
+  AGENT_TURBO_ROUTES: routesSetting.prefault('{}'),
   CLAUDE_CLI_PATH: z.string().optional(),
 })
 
@@ -106,8 +118,26 @@ export function loadConfig({ env = process.env, flags = {}, file }: ConfigSource
   if (parsed.data && parsed.data.AGENT_TURBO_POOL_MIN > parsed.data.AGENT_TURBO_POOL_MAX) {
     errors.push({ pointer: '/AGENT_TURBO_POOL_MIN', detail: 'must not be above AGENT_TURBO_POOL_MAX' })
   }
+  if (parsed.data) errors.push(...budgetErrors(parsed.data))
   if (errors.length > 0 || parsed.data === undefined) throw refusal(errors)
   return arrange(parsed.data, dataDir, env)
+}
+
+/** What a run may cost has to be known to be set aside, and to fit into what all may. */
+function budgetErrors(s: z.output<typeof settings>): FieldError[] {
+  const attempt = s.AGENT_TURBO_BUDGET_ATTEMPT_USD
+  const larger = [
+    'AGENT_TURBO_BUDGET_TASK_USD',
+    'AGENT_TURBO_BUDGET_SESSION_USD',
+    'AGENT_TURBO_BUDGET_DAY_USD',
+  ] as const
+  return larger.flatMap((name) => {
+    const limit = s[name]
+    if (limit === undefined) return []
+    if (attempt === undefined) return [{ pointer: `/${name}`, detail: 'needs AGENT_TURBO_BUDGET_ATTEMPT_USD too' }]
+    if (attempt <= limit) return []
+    return [{ pointer: `/${name}`, detail: `must not be below AGENT_TURBO_BUDGET_ATTEMPT_USD, received ${limit}` }]
+  })
 }
 
 function arrange(
@@ -146,6 +176,15 @@ function arrange(
     worker: {
       concurrency: s.AGENT_TURBO_WORKER_CONCURRENCY ?? s.MAX_CONCURRENT_AGENTS,
       leaseSeconds: s.AGENT_TURBO_LEASE_SECONDS,
+      /** What tasks are run with that do not say it, by `task_type`. */
+      routes: s.AGENT_TURBO_ROUTES,
+      /** In dollars; each is absent where nothing limits it. */
+      budgets: {
+        attemptUsd: s.AGENT_TURBO_BUDGET_ATTEMPT_USD,
+        taskUsd: s.AGENT_TURBO_BUDGET_TASK_USD,
+        sessionUsd: s.AGENT_TURBO_BUDGET_SESSION_USD,
+        dayUsd: s.AGENT_TURBO_BUDGET_DAY_USD,
+      },
       /** Paths of programs that are not on the PATH, by platform. */
       programs: (s.CLAUDE_CLI_PATH === undefined ? {} : { claude_code: s.CLAUDE_CLI_PATH }) as Record<string, string>,
       /** What workers keep on this host: results of one store must not be offered to another. */
@@ -167,8 +206,12 @@ type RawSettings = Record<string, string>
 
 function presentIn(values: Record<string, unknown>): RawSettings {
   const present = Object.entries(values).filter(([, value]) => value !== undefined && value !== null && value !== '')
-  // A list in the config file becomes the same comma-separated text as elsewhere.
-  return Object.fromEntries(present.map(([name, value]) => [name, String(value)]))
+  return Object.fromEntries(present.map(([name, value]) => [name, textOf(value)]))
+}
+
+/** What the config file holds as JSON becomes the text that it is elsewhere; a list is one of names. */
+function textOf(value: unknown): string {
+  return typeof value === 'object' && !Array.isArray(value) ? JSON.stringify(value) : String(value)
 }
 
 /** Keeps the settings among `values`; reports the names that are `ours` and yet unknown. */
@@ -233,8 +276,11 @@ function withSecretFiles(raw: RawSettings, errors: FieldError[]): RawSettings {
 function describe(issue: z.core.$ZodIssue, raw: RawSettings): FieldError {
   const name = String(issue.path[0])
   const value = JSON.stringify((raw[name] ?? '').slice(0, VALUE_SHOWN_CHARS_MAX))
+  const pointer = `/${issue.path.join('/')}`
+  // Its path says where it stands in the text.
+  if (issue.path.length > 1) return { pointer, detail: issue.message }
   const received = (SECRETS as string[]).includes(name) ? 'a value that is not shown' : value
-  return { pointer: `/${name}`, detail: `${issue.message}, received ${received}` }
+  return { pointer, detail: `${issue.message}, received ${received}` }
 }
 
 function refusal(errors: FieldError[]): TurboError {

@@ -129,6 +129,34 @@ test('a named config file must exist and hold an object', () => {
   expect(refusalOf({ file: fileOf('list.json', '[]') }).message).toContain('one JSON object')
 })
 
+test('routes are an object in the file and JSON elsewhere; what is wrong is named by its path', () => {
+  const review = { platform: 'codex', model: 'gpt-5', effort: 'high', tools: ['Read'], turns_max: 9, budget_usd: 0.5 }
+  const file = fileOf('routes.json', JSON.stringify({ AGENT_TURBO_ROUTES: { review } }))
+  expect(load({ file }).worker.routes).toEqual({ review })
+  expect(load({ env: { AGENT_TURBO_ROUTES: JSON.stringify({ review }) } }).worker.routes).toEqual({ review })
+  expect(load({}).worker.routes).toEqual({})
+  const wrong = { review: { ...review, platform: 'claude', turns_max: 0 }, docs: { modle: 'x' } }
+  const { errors } = refusalOf({ env: { AGENT_TURBO_ROUTES: JSON.stringify(wrong) } })
+  expect(errors?.map(({ pointer }) => pointer)).toEqual([
+    '/AGENT_TURBO_ROUTES/review/platform',
+    '/AGENT_TURBO_ROUTES/review/turns_max',
+    '/AGENT_TURBO_ROUTES/docs',
+  ])
+  expect(JSON.stringify(errors)).toContain('modle')
+  expect(refusalOf({ env: { AGENT_TURBO_ROUTES: 'review=codex' } }).message).toContain('expected a JSON object')
+})
+
+test('budgets need to say what a run may cost, which must fit into them', () => {
+  const AGENT_TURBO_BUDGET_DAY_USD = '20'
+  const budgets = { AGENT_TURBO_BUDGET_ATTEMPT_USD: '2.50', AGENT_TURBO_BUDGET_DAY_USD }
+  expect(load({ env: budgets }).worker.budgets).toMatchObject({ attemptUsd: 2.5, dayUsd: 20 })
+  expect(refusalOf({ env: { AGENT_TURBO_BUDGET_DAY_USD } }).errors).toEqual([
+    { pointer: '/AGENT_TURBO_BUDGET_DAY_USD', detail: 'needs AGENT_TURBO_BUDGET_ATTEMPT_USD too' },
+  ])
+  expect(refusalOf({ env: { ...budgets, AGENT_TURBO_BUDGET_TASK_USD: '1' } }).message).toContain('must not be below')
+  expect(refusalOf({ env: { AGENT_TURBO_BUDGET_ATTEMPT_USD: '-1' } }).message).toContain('expected dollars')
+})
+
 test('the older name of the worker concurrency works, the newer one wins', () => {
   expect(load({ env: { MAX_CONCURRENT_AGENTS: '7' } }).worker.concurrency).toBe(7)
   expect(load({ env: { MAX_CONCURRENT_AGENTS: '7', AGENT_TURBO_WORKER_CONCURRENCY: '2' } }).worker.concurrency).toBe(2)

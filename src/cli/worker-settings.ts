@@ -10,9 +10,9 @@ export function workerSettings(
   { worker }: Config,
   only: Partial<Pick<WorkerSettings, 'platforms' | 'roles'>> = {},
 ): WorkerSettings {
-  const { concurrency = CONCURRENCY_DEFAULT, leaseSeconds, folder, environment, programs } = worker
+  const { concurrency = CONCURRENCY_DEFAULT, leaseSeconds, folder, environment, programs, budgets, routes } = worker
   return {
-    ...{ concurrency, leaseSeconds, folder, environment, programs },
+    ...{ concurrency, leaseSeconds, folder, environment, programs, budgets, routes },
     platforms: only.platforms ?? null,
     roles: only.roles ?? null,
     cwd: process.cwd(),

@@ -161,6 +161,7 @@ const task = z.strictObject({
           'run_after',
           'no_worker',
           'account_paused',
+          'budget',
           'concurrency',
           'queue',
         ]),

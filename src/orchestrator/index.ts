@@ -40,6 +40,7 @@ export type { TaskQueue } from './tasks/queue.ts'
 export type * from './tasks/queue-types.ts'
 export type { TaskService } from './tasks/service.ts'
 export type * from './tasks/types.ts'
+export { NO_BUDGET } from './tasks/types.ts'
 export type * from './workers/types.ts'
 export { WORKER_STATUSES } from './workers/types.ts'
 

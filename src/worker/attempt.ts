@@ -1,9 +1,10 @@
 import { assert, must } from '../base/assert.ts'
 import { TurboError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
-import type { ClaimedTask } from '../orchestrator/index.ts'
+import type { BudgetShortage, ClaimedTask } from '../orchestrator/index.ts'
 import { accountKeyOf } from './accounts.ts'
 import { type AttemptLog, createAttemptLog } from './attempt-log.ts'
+import { limited, reservationOf } from './budgets.ts'
 import type { Held } from './leases.ts'
 import { type OrderServices, requestOf } from './order.ts'
 import type { StopReason } from './process/index.ts'
@@ -11,8 +12,15 @@ import type { Reporter } from './reporter.ts'
 import { type Run, type RunOutcome, settle, startRun } from './run.ts'
 import type { RunRecords } from './run-records.ts'
 import type { Runner, RunRequest } from './runners/index.ts'
-import type { WorkerSettings } from './types.ts'
-import { type Account, type AttemptReport, reportOf, reportOfFailure, reportOfRelease } from './verdict.ts'
+import type { WorkerServices, WorkerSettings } from './types.ts'
+import {
+  type Account,
+  type AttemptReport,
+  reportOf,
+  reportOfFailure,
+  reportOfRelease,
+  reportOfShortage,
+} from './verdict.ts'
 
 export interface AttemptOptions {
   task: ClaimedTask
@@ -20,8 +28,8 @@ export interface AttemptOptions {
   runners: ReadonlyMap<string, Runner>
   /** In the order in which they are preferred. */
   platforms: readonly string[]
-  settings: Pick<WorkerSettings, 'cwd' | 'environment' | 'leaseSeconds' | 'programs'>
-  services: OrderServices
+  settings: Pick<WorkerSettings, 'cwd' | 'environment' | 'leaseSeconds' | 'programs' | 'budgets' | 'routes'>
+  services: OrderServices & Pick<WorkerServices, 'queue'>
   reporter: Reporter
   records: RunRecords
   log: Log
@@ -81,6 +89,8 @@ async function follow(course: Course): Promise<void> {
 
 async function undergo(course: Course): Promise<AttemptReport> {
   await prepare(course)
+  const shortage = await reserve(course)
+  if (shortage !== null) return reportOfShortage(course.task.attemptId, shortage, orderOf(course).account)
   const outcome = await run(course)
   return judge(course, outcome)
 }
@@ -90,19 +100,36 @@ async function prepare(course: Course): Promise<void> {
   const { task, host, runners, settings, services } = course
   const platform = platformOf(course)
   const runner = must(runners.get(platform), `a runner for ${platform}`)
-  const request = await requestOf(task, runner, { cwd: settings.cwd, host }, services)
+  const request = await requestOf(task, runner, { cwd: settings.cwd, host, routes: settings.routes }, services)
   course.order = {
     runner,
-    request,
+    request: limited(request, task, runner, settings.budgets),
     account: { platform, accountKey: accountKeyOf(runner, settings.environment) },
   }
 }
 
-/** The task's own platform; where it names none, the first agent of this worker whose account is not paused. */
-function platformOf({ task, platforms, runners }: Course): string {
+/** Sets aside what an agent may spend, before it can spend it; null when that was done, or nothing limits it. */
+async function reserve(course: Course): Promise<BudgetShortage | null> {
+  const { task, settings, services } = course
+  const { runner, request } = orderOf(course)
+  const input = runner.successBy === 'result' ? reservationOf(task, request, settings.budgets) : null
+  return input === null ? null : services.queue.reserve(input)
+}
+
+function orderOf({ order }: Course) {
+  return must(order, 'a prepared attempt')
+}
+
+/**
+ * The task's own platform; where it names none, that of its route, else the first agent of this worker, of those whose
+ * account is not paused.
+ */
+function platformOf({ task, platforms, runners, settings }: Course): string {
   if (task.assignedToPlatform !== null) return task.assignedToPlatform
   const isAgent = (platform: string) => runners.get(platform)?.successBy === 'result'
-  const chosen = platforms.find((platform) => task.usablePlatforms.includes(platform) && isAgent(platform))
+  const usable = platforms.filter((platform) => task.usablePlatforms.includes(platform) && isAgent(platform))
+  const route = Object.hasOwn(settings.routes, task.taskType) ? settings.routes[task.taskType] : undefined
+  const chosen = usable.find((platform) => platform === route?.platform) ?? usable[0]
   if (chosen === undefined) throw new TurboError('unavailable', 'no agent of this worker can be used now')
   return chosen
 }

@@ -1,42 +1,14 @@
-import { z } from 'zod'
-import { invalid } from '../base/errors.ts'
 import type { Attempt, ClaimedTask } from '../orchestrator/index.ts'
 import { END_ACTIONS } from './end-actions.ts'
 import { END_CLASSES, type EndClass } from './end-class.ts'
 import { composePrompt } from './prompt.ts'
+import { routedInput } from './routes.ts'
 import type { Runner, RunRequest } from './runners/index.ts'
-import type { WorkerServices } from './types.ts'
+import type { OrderInput } from './task-input.ts'
+import type { Routes, WorkerServices } from './types.ts'
 
 /** For all pieces of knowledge in a prompt together. */
 const KNOWLEDGE_TOKENS_MAX = 2_000
-
-const text = z.string().min(1)
-
-/** What a worker reads in `input_data`; everything else there is the author's own. */
-const inputSchema = z.object({
-  cwd: text.optional(),
-  env: z.record(z.string(), z.string()).optional(),
-  argv: z.array(z.string()).min(1).optional(),
-  script: text.optional(),
-  permission: z.enum(['read', 'edit', 'full']).default('edit'),
-  model: text.optional(),
-  effort: text.optional(),
-  tools: z.array(text).optional(),
-  turns_max: z.int().positive().optional(),
-  budget_usd: z.number().positive().optional(),
-  schema: z.record(z.string(), z.unknown()).optional(),
-  acceptance: z.array(text).default([]),
-})
-
-type OrderInput = z.output<typeof inputSchema>
-
-/** @throws TurboError `invalid_input` naming the first field of `input_data` that is wrong */
-export function readInput(inputData: Record<string, unknown>): OrderInput {
-  const parsed = inputSchema.safeParse(inputData)
-  if (parsed.success) return parsed.data
-  const [issue] = parsed.error.issues
-  throw invalid(['', 'input_data', ...(issue?.path ?? [])].join('/'), issue?.message ?? 'is wrong')
-}
 
 export type OrderServices = Pick<WorkerServices, 'tasks' | 'taskLog' | 'recall' | 'countTokens' | 'log'>
 
@@ -49,11 +21,11 @@ export type OrderServices = Pick<WorkerServices, 'tasks' | 'taskLog' | 'recall' 
 export async function requestOf(
   task: ClaimedTask,
   runner: Runner,
-  here: { cwd: string; host: string },
+  here: { cwd: string; host: string; routes: Routes },
   services: OrderServices,
 ): Promise<RunRequest> {
-  const input = readInput(task.inputData)
-  const { cwd = here.cwd, permission, env } = input
+  const input = routedInput(task, runner, here.routes)
+  const { cwd = here.cwd, permission = 'edit', env } = input
   const place = { cwd, permission, ...(env && { env }) }
   if (runner.platform === 'command') return { ...place, prompt: '', argv: input.argv ?? [] }
   if (runner.platform === 'shell') return { ...place, prompt: '', script: input.script ?? '' }

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { identify, isAlive, killMarked, killOrphans, type ProcessIdentity } from './process/index.ts'
 
@@ -19,22 +19,29 @@ export interface RunRecords {
   reap(): Promise<string[]>
 }
 
+const DRAFT = '.draft'
+/** Writing one takes no time: an older draft is a dead worker's. */
+const DRAFT_MS_MAX = 60_000
 const RECORD = /^([\w-]{1,100})\.json$/
 
 export async function openRunRecords(folder: string): Promise<RunRecords> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const worker = await identify(process.pid)
   const pathOf = (attemptId: string) => join(folder, `${attemptId}.json`)
+  const draftOf = (attemptId: string) => join(folder, `${attemptId}${DRAFT}`)
   const forget = (attemptId: string) => rm(pathOf(attemptId), { force: true })
   return {
     async note(attemptId, program) {
       const record: RunRecord = { attemptId, worker, program }
-      await writeFile(pathOf(attemptId), JSON.stringify(record), { mode: 0o600 })
+      // Never seen half written: it is all that leads to the program when this process is killed here.
+      await writeFile(draftOf(attemptId), JSON.stringify(record), { mode: 0o600 })
+      await rename(draftOf(attemptId), pathOf(attemptId))
     },
     forget,
     async reap() {
       const left: string[] = []
       for (const name of await readdir(folder)) {
+        if (name.endsWith(DRAFT)) await removeOld(join(folder, name))
         const attemptId = RECORD.exec(name)?.[1]
         if (attemptId === undefined || !(await isLeft(join(folder, name), attemptId))) continue
         left.push(attemptId)
@@ -42,6 +49,12 @@ export async function openRunRecords(folder: string): Promise<RunRecords> {
       return left
     },
   }
+}
+
+async function removeOld(path: string): Promise<void> {
+  // What is not there any more has become a record.
+  const written = await stat(path).catch(() => null)
+  if (written !== null && Date.now() - written.mtimeMs > DRAFT_MS_MAX) await rm(path, { force: true })
 }
 
 /** True when the worker of a run is gone; then nothing of the run is left either. */
@@ -57,7 +70,7 @@ async function read(path: string): Promise<RunRecord | null> {
   try {
     return JSON.parse(await readFile(path, 'utf8')) as RunRecord
   } catch {
-    // It is being written, or its run has ended meanwhile; what was cut off by a crash has no program yet.
+    // Its run has ended meanwhile.
     return null
   }
 }

@@ -1,6 +1,6 @@
 import { isTurboError, messageOf } from '../base/errors.ts'
 import { redactJson, redactText } from '../base/redact.ts'
-import type { AccountPause, FinishInput } from '../orchestrator/index.ts'
+import { type AccountPause, type BudgetShortage, type FinishInput, NO_BUDGET } from '../orchestrator/index.ts'
 import type { End } from './classify.ts'
 import { END_ACTIONS, type EndAction } from './end-actions.ts'
 import type { EndClass } from './end-class.ts'
@@ -69,6 +69,25 @@ export function reportOfFailure(attemptId: string, error: unknown): AttemptRepor
     ...(isTasks ? { retry: false } : { infrastructure: true }),
   }
   return { endClass, account: null, finish: storable(finish) }
+}
+
+/**
+ * A run that was not begun because a budget has not enough for it. Its task waits, or is held where the money is spent
+ * for good; when the day's is, nobody asks for the account's other tasks meanwhile.
+ */
+export function reportOfShortage(attemptId: string, shortage: BudgetShortage, account: Account): AttemptReport {
+  const { budget, limitUsd, takenUsd, waitSeconds } = shortage
+  const errorMessage = `the ${budget} may cost $${limitUsd}, of which $${takenUsd} is spent or set aside`
+  const decision =
+    waitSeconds === null
+      ? ({ outcome: 'failed', hold: 'budget' } as const)
+      : { outcome: 'released' as const, waitSeconds }
+  const pause = { ...account, until: null, seconds: waitSeconds ?? 0, reason: 'budget' }
+  return {
+    endClass: NO_BUDGET,
+    account: budget === 'day' ? { pause } : null,
+    finish: { attemptId, failureClass: NO_BUDGET, errorMessage, usage: {}, ...decision },
+  }
 }
 
 /** A run that was not begun because the worker stops, or whose worker has died: the task goes on elsewhere. */

@@ -10,6 +10,7 @@ import { type Attempt, startAttempt } from './attempt.ts'
 import { createLeases, type Leases } from './leases.ts'
 import { type Capability, probe } from './probe.ts'
 import { createReporter, type Reporter } from './reporter.ts'
+import { checkRoutes } from './routes.ts'
 import { openRunRecords, type RunRecords } from './run-records.ts'
 import { createRunners, type Runner } from './runners/index.ts'
 import { openSalvage } from './salvage.ts'
@@ -38,8 +39,10 @@ export interface Worker {
   readonly ended: Promise<void>
 }
 
+/** @throws TurboError `invalid_input` naming a field of a route that its platform does not take */
 export function createWorker(settings: WorkerSettings, services: WorkerServices): Worker {
   assert(settings.concurrency >= 1 && settings.concurrency <= 64, 'a worker runs 1 to 64 tasks at once')
+  checkRoutes(settings.routes, createRunners({ shell: false }))
   let shift: Shift | undefined
   let starting: ReturnType<Worker['start']> | undefined
   const begin = async () => {

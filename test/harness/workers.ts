@@ -91,6 +91,8 @@ const SETTINGS: Omit<WorkerSettings, 'folder'> = {
   cwd: tmpdir(),
   environment: { PATH: process.env.PATH },
   programs: {},
+  budgets: {},
+  routes: {},
   drainGraceMs: 0,
 }
 

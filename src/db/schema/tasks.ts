@@ -161,9 +161,12 @@ export const taskAttempts = pgTable(
     errorMessage: text(),
     usage: jsonb(),
     costUsd: dollars(),
+    /** What was set aside for it before it began; counts against budgets while it runs. */
+    reservedUsd: dollars(),
   },
   (t) => [
     uniqueIndex('task_attempts_number').on(t.taskId, t.attemptNumber),
+    index('task_attempts_paid').on(t.startedAt).where(sql`reserved_usd is not null or cost_usd is not null`),
     check(
       'task_attempts_outcome',
       sql`outcome in ('completed', 'failed', 'cancelled', 'released', 'lease_expired', 'timed_out', 'fenced')`,

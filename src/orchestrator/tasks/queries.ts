@@ -2,7 +2,15 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { Executor } from '../../db/executor.ts'
 import type { TaskStatus } from '../states.ts'
 import { laneHeads } from './lane-queries.ts'
-import type { Attempt, Dependency, TaskFilter, TaskInput, TaskReport, TaskSummary } from './types.ts'
+import {
+  type Attempt,
+  type Dependency,
+  NO_BUDGET,
+  type TaskFilter,
+  type TaskInput,
+  type TaskReport,
+  type TaskSummary,
+} from './types.ts'
 
 /** What a batch refers to, as far as it exists. */
 export interface Known {
@@ -226,6 +234,8 @@ export interface QueueFacts {
   /** Paused until then: set when every account of its platform is. */
   accountsPausedUntil: string | null
   pauseReason: string | null
+  /** The budget that its last run did not fit into. */
+  budgetShortage: string | null
   /** Running tasks that have its concurrency key. */
   holders: string[]
   /** Tasks of its lane that are before it, counted up to a bound. */
@@ -239,6 +249,8 @@ export async function queueFacts(db: Executor, taskId: string, aheadMax: number)
   const rows = await db.query<QueueFacts>(sql`
     select case when t.run_after > now() then t.run_after end as scheduled_for, w.workers, w.able_workers,
       a.accounts_paused_until, a.pause_reason,
+      (select case failure_class when ${NO_BUDGET} then error_message end from task_attempts r
+        where r.task_id = t.task_id order by attempt_number desc limit 1) as budget_shortage,
       array(select l.task_id from task_leases l where l.concurrency_key = t.concurrency_key order by 1) as holders,
       (select count(*) from (
         select from agent_tasks o where o.queue_rank is not null and o.lane = t.lane

@@ -2,7 +2,16 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { Executor } from '../../db/executor.ts'
 import type { TaskStatus } from '../states.ts'
 import { laneHeads } from './lane-queries.ts'
-import type { ClaimedTask, ClaimRequest, EndedAttempt, FencedInput, FinishInput, Heartbeat } from './queue-types.ts'
+import type {
+  BudgetShortage,
+  ClaimedTask,
+  ClaimRequest,
+  EndedAttempt,
+  FencedInput,
+  FinishInput,
+  Heartbeat,
+  ReserveInput,
+} from './queue-types.ts'
 
 /** Leases reaped, and due tasks let in, by one claim: what a worker does for all of them in passing. */
 const TENDED_MAX = 50
@@ -162,7 +171,8 @@ export async function endAttempts(db: Executor, inputs: readonly FinishInput[]):
       select *, (failed and not infrastructure)::int as retries, (failed and infrastructure)::int as infra_retries
       from jsonb_to_recordset(${JSON.stringify(inputs.map(endOf))}::jsonb) as e(attempt_id uuid, outcome text,
         failed boolean, retry boolean, at_once boolean, infrastructure boolean, hold text, failure_class text,
-        exit_code int, cli_session_id text, error_message text, output_data jsonb, usage jsonb, cost_usd numeric)
+        exit_code int, cli_session_id text, error_message text, output_data jsonb, usage jsonb, cost_usd numeric,
+        wait_seconds float8)
     ),
     held as materialized (${heldBy(inputs.map(({ attemptId }) => attemptId))}),
     recorded as (
@@ -181,7 +191,8 @@ export async function endAttempts(db: Executor, inputs: readonly FinishInput[]):
     update agent_tasks t set
       status = case when d.again or d.outcome = 'released' then 'pending' when d.hold is not null then 'blocked'
         when d.failed then 'failed' else d.outcome end,
-      run_after = case when d.again and not d.at_once then now() + task_backoff(d.failures + 1) end,
+      run_after = case when d.again and not d.at_once then now() + task_backoff(d.failures + 1)
+        when d.outcome = 'released' then now() + make_interval(secs => d.wait_seconds) end,
       metadata = case when d.hold is null then t.metadata
         else t.metadata || jsonb_build_object('blocked_reason', d.hold) end,
       retry_count = t.retry_count + case when d.hold is null then d.retries else 0 end,
@@ -217,7 +228,17 @@ function endOf(input: FinishInput): Record<string, unknown> {
     output_data: input.outputData,
     usage: input.usage,
     cost_usd: input.costUsd,
+    wait_seconds: input.waitSeconds,
   }
+}
+
+/** Sets money aside for a run; the budget that has not enough where there is one. */
+export async function reserveBudget(db: Executor, input: ReserveInput): Promise<BudgetShortage | undefined> {
+  const { attemptId, amountUsd, taskUsd = null, sessionUsd = null, dayUsd = null } = input
+  const rows = await db.query<BudgetShortage>(sql`
+    select budget, limit_usd::float8, taken_usd::float8, wait_seconds from attempt_reserve(${attemptId}::uuid,
+      ${amountUsd}::numeric, ${taskUsd}::numeric, ${sessionUsd}::numeric, ${dayUsd}::numeric)`)
+  return rows[0]
 }
 
 /** Gives a task back unrun, at no cost to its retries; no row when the attempt has lost its lease. */

@@ -74,6 +74,27 @@ export interface FinishInput {
   atOnce?: boolean
   /** Instead of failing the task is blocked, for this reason, until somebody has changed something. */
   hold?: string
+  /** A released task may not run again before this has passed. */
+  waitSeconds?: number
+}
+
+/** Money to be set aside for a run before it begins, and what may be spent in all; absent is no budget. */
+export interface ReserveInput {
+  attemptId: string
+  amountUsd: number
+  taskUsd?: number
+  sessionUsd?: number
+  dayUsd?: number
+}
+
+/** The budget that a run does not fit into. */
+export interface BudgetShortage {
+  budget: 'task' | 'session' | 'day'
+  limitUsd: number
+  /** Spent, or set aside for runs under way. */
+  takenUsd: number
+  /** When there may be room; null where it is spent for good. */
+  waitSeconds: number | null
 }
 
 /** What a run leaves behind whose lease was lost before it could report. */

@@ -1,8 +1,17 @@
 import { batching } from '../../base/batcher.ts'
 import type { Database } from '../../db/executor.ts'
 import { retrying } from '../retry.ts'
-import { claim, endAttempts, giveBack, recordFenced, renew } from './queue-queries.ts'
-import type { ClaimedTask, ClaimRequest, EndedAttempt, FencedInput, FinishInput, Heartbeat } from './queue-types.ts'
+import { claim, endAttempts, giveBack, recordFenced, renew, reserveBudget } from './queue-queries.ts'
+import type {
+  BudgetShortage,
+  ClaimedTask,
+  ClaimRequest,
+  EndedAttempt,
+  FencedInput,
+  FinishInput,
+  Heartbeat,
+  ReserveInput,
+} from './queue-types.ts'
 
 /** The side of the queue that workers stand at. */
 export interface TaskQueue {
@@ -10,6 +19,8 @@ export interface TaskQueue {
   claim(request: ClaimRequest): Promise<ClaimedTask[]>
   /** Renews all leases of a worker; what it must end is marked in the answer, one entry for each attempt. */
   heartbeat(input: { workerId: string; attemptIds: string[]; leaseSeconds: number }): Promise<Heartbeat[]>
+  /** Sets money aside for a run; null when there is enough of it. Its end settles it, and a lost run gives it back. */
+  reserve(input: ReserveInput): Promise<BudgetShortage | null>
   /** Ends a run; null when the attempt has lost its lease: nothing was written, and the worker drops its result. */
   finish(input: FinishInput): Promise<EndedAttempt | null>
   /** Gives a task back unrun, at no cost to its retries; null when the attempt has lost its lease. */
@@ -26,6 +37,7 @@ export function createTaskQueue(db: Database): TaskQueue {
   return {
     claim: (request) => retrying(() => claim(db, request)),
     heartbeat: (input) => retrying(() => renew(db, input)),
+    reserve: async (input) => (await retrying(() => reserveBudget(db, input))) ?? null,
     finish: async (input) => (await end(input)) ?? null,
     release: async (attemptId, { runAfter } = {}) =>
       (await retrying(() => giveBack(db, attemptId, runAfter ?? null))) ?? null,

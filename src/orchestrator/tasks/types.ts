@@ -132,6 +132,7 @@ export type WaitingCause =
   | 'run_after'
   | 'no_worker'
   | 'account_paused'
+  | 'budget'
   | 'concurrency'
   | 'queue'
 
@@ -140,6 +141,9 @@ export interface WaitingReason {
   /** One sentence, with ids and times. */
   detail: string
 }
+
+/** The failure class of a run that was not begun as it did not fit into a budget. */
+export const NO_BUDGET = 'no_budget'
 
 export type Outcome = 'completed' | 'failed' | 'cancelled' | 'released' | 'lease_expired' | 'timed_out' | 'fenced'
 

@@ -11,6 +11,7 @@ export function whyBlocked(task: TaskRow, dependencies: readonly Dependency[]): 
     return dependencies.filter(({ met }) => !met).map(whyUnmet)
   }
   if (reason === 'review') return [{ reason: 'review', detail: `held by a review (${task.reviewStatus})` }]
+  if (reason === 'budget' && task.errorMessage !== null) return [{ reason: 'budget', detail: task.errorMessage }]
   return [{ reason: 'person', detail: `held until somebody moves it: ${reason}` }]
 }
 
@@ -28,6 +29,7 @@ export function whyQueued(task: TaskRow, facts: QueueFacts): WaitingReason[] {
   const reasons: WaitingReason[] = []
   const add = (reason: WaitingReason['reason'], detail: string) => reasons.push({ reason, detail })
   if (facts.scheduledFor !== null) add('run_after', `may not start before ${facts.scheduledFor}`)
+  if (facts.budgetShortage !== null) add('budget', facts.budgetShortage)
   if (facts.ableWorkers === 0) add('no_worker', whyNoWorker(task, facts.workers))
   if (facts.accountsPausedUntil !== null) {
     const why = facts.pauseReason === null ? '' : ` (${facts.pauseReason})`

@@ -71,6 +71,16 @@ describe('at the same time', () => {
     expect(await world.states()).toEqual({ p: 'pending' })
   })
 
+  it('runs that reserve share no dollar of a budget', async () => {
+    const ids = Array.from({ length: 30 }, (_, index) => `r${index}`)
+    await world.tasks.createBatch(ids.map((id) => task(id)))
+    const claimed = await world.take(ids.length)
+    const answers = await Promise.all(
+      claimed.map(({ attemptId }, at) => createTaskQueue(peer(at)).reserve({ attemptId, amountUsd: 1, dayUsd: 9.5 })),
+    )
+    expect(answers.filter((shortage) => shortage === null)).toHaveLength(9)
+  })
+
   it('twenty workers take each task once, all of them', async () => {
     const ids = Array.from({ length: 400 }, (_, index) => `t${index}`)
     await world.tasks.createBatch(ids.map((id) => task(id)))
