@@ -40,7 +40,16 @@ async function openWorker(concurrency: number): Promise<Worker> {
   const { queue, accounts, tasks, taskLog, workers } = orchestrator
   return createWorker(
     {
-      ...{ concurrency, leaseSeconds: 60, platforms: ['command'], roles: null, folder, cwd: folder, programs: {} },
+      ...{
+        concurrency,
+        leaseSeconds: 60,
+        platforms: ['command'],
+        roles: null,
+        capabilities: [],
+        folder,
+        cwd: folder,
+        programs: {},
+      },
       ...{ environment: { PATH: process.env.PATH }, drainGraceMs: 0 },
     },
     {

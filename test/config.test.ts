@@ -129,6 +129,14 @@ test('a named config file must exist and hold an object', () => {
   expect(refusalOf({ file: fileOf('list.json', '[]') }).message).toContain('one JSON object')
 })
 
+test('capabilities of a worker are told by name, as they are written', () => {
+  expect(load({ env: { AGENT_TURBO_WORKER_CAPABILITIES: ' GPU, docker,' } }).worker.capabilities).toEqual([
+    'GPU',
+    'docker',
+  ])
+  expect(load({}).worker.capabilities).toEqual([])
+})
+
 test('the older name of the worker concurrency works, the newer one wins', () => {
   expect(load({ env: { MAX_CONCURRENT_AGENTS: '7' } }).worker.concurrency).toBe(7)
   expect(load({ env: { MAX_CONCURRENT_AGENTS: '7', AGENT_TURBO_WORKER_CONCURRENCY: '2' } }).worker.concurrency).toBe(2)

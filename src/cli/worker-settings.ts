@@ -10,9 +10,9 @@ export function workerSettings(
   { worker }: Config,
   only: Partial<Pick<WorkerSettings, 'platforms' | 'roles'>> = {},
 ): WorkerSettings {
-  const { concurrency = CONCURRENCY_DEFAULT, leaseSeconds, folder, environment, programs } = worker
+  const { concurrency = CONCURRENCY_DEFAULT, capabilities, leaseSeconds, folder, environment, programs } = worker
   return {
-    ...{ concurrency, leaseSeconds, folder, environment, programs },
+    ...{ concurrency, capabilities, leaseSeconds, folder, environment, programs },
     platforms: only.platforms ?? null,
     roles: only.roles ?? null,
     cwd: process.cwd(),

@@ -87,6 +87,25 @@ describe('a worker', () => {
     ])
   })
 
+  it('runs what needs its capabilities, and leaves what needs more to say so', async () => {
+    await (await world.worker({ capabilities: ['docker', 'gpu'] })).start()
+    await world.reaches(await world.add('echo drawn', { requiredCapabilities: ['gpu'] }), 'completed')
+    const more = await world.add('echo never', { requiredCapabilities: ['gpu', 'tpu'] })
+    // It stands before this one in the queue.
+    await world.reaches(await world.add('echo plain'), 'completed')
+    expect(await world.orchestrator.tasks.get(more)).toMatchObject({
+      status: 'pending',
+      whyWaiting: [
+        {
+          reason: 'no_worker',
+          detail: 'none of the 1 workers seen in the last minute has platform command, capabilities gpu, tpu',
+        },
+      ],
+    })
+    const { workers } = await world.orchestrator.workers.list()
+    expect(workers).toMatchObject([{ capabilities: ['docker', 'gpu'] }])
+  })
+
   it('is listed with what it found, until it has stopped', async () => {
     const worker = await world.worker({ concurrency: 7, roles: ['tester'] })
     const { workerId } = await worker.start()

@@ -37,8 +37,9 @@ const kept = (name: string) => {
 const FIRST_ENDLESS = 'if [ -e again ]; then echo second; else touch again; echo $$ > pid; exec sleep 600; fi'
 
 /** `agent-turbo worker` in a process of its own, which does not outlive the test. */
-async function startWorker(env: Record<string, string> = {}): Promise<RunningScript> {
-  const worker = runScript('src/cli/main.ts', ['worker', '--json', '--concurrency', '2', '--platforms', 'command'], {
+async function startWorker(env: Record<string, string> = {}, flags: string[] = []): Promise<RunningScript> {
+  const args = ['worker', '--json', '--concurrency', '2', '--platforms', 'command', ...flags]
+  const worker = runScript('src/cli/main.ts', args, {
     ...{ DATABASE_URL: world.url, AGENT_TURBO_DATA: fileIn('data'), AGENT_TURBO_LOG_LEVEL: 'error' },
     AGENT_TURBO_EMBEDDER_THREADS: '1',
     ...env,
@@ -56,6 +57,13 @@ async function isAlive(pid: number): Promise<boolean> {
 }
 
 describe('a worker process', () => {
+  it('runs tasks that need what it was told it has', async () => {
+    await startWorker({ AGENT_TURBO_WORKER_CAPABILITIES: 'docker' }, ['--capabilities', 'gpu,net'])
+    await world.reaches(await world.add('echo drawn', { requiredCapabilities: ['gpu', 'net'] }), 'completed')
+    const { workers } = await world.orchestrator.workers.list()
+    expect(workers).toMatchObject([{ capabilities: ['gpu', 'net'] }])
+  })
+
   it('that is killed leaves no program behind when another one starts, which goes on at once', async () => {
     const taskId = await world.add(FIRST_ENDLESS)
     const first = await startWorker()
