@@ -117,7 +117,7 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
       await Promise.all([landing.warm(), nodes.announce(presence)])
     },
     workers: createWorkers({ db }),
-    taskLog: createTaskLog({ db }),
+    taskLog: createTaskLog({ db, log }),
     accounts: telling(createAccounts({ db }), ['pause', 'clear'], () => landing.changed(['accounts'])),
     start() {
       for (const loop of [audit, sessions, tasks]) loop.start()

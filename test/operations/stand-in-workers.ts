@@ -40,5 +40,11 @@ export function standInTaskLog(): TaskLogService {
       const loggedAt = '2026-11-20T13:55:56.123456Z'
       return { entries: [{ attemptNumber: 1, seq: 3, kind: 'text', body: 'done', loggedAt }], nextCursor: '1.3' }
     },
+    async follow(taskId) {
+      if (taskId !== TASK_ID) throw new TurboError('not_found', `there is no task ${taskId}`)
+      return (async function* () {
+        yield { kind: 'end', taskId, status: 'completed' }
+      })()
+    },
   }
 }

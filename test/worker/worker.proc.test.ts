@@ -82,6 +82,24 @@ describe('a worker process', () => {
     expect(await world.reaches(taskId, 'completed')).toMatchObject({ outputData: { text: 'second\n' } })
   })
 
+  it('is heard by those who follow the log of its task, over HTTP and on the store itself', async () => {
+    const taskId = await world.add('echo one; while [ ! -e go ]; do sleep 0.05; done; echo two')
+    await startWorker()
+    const { url } = await serveForTest({ DATABASE_URL: world.url, AGENT_TURBO_DATA: fileIn('serving') })
+    const places: Record<string, string>[] = [{ AGENT_TURBO_URL: url }, { DATABASE_URL: world.url }]
+    const readers = places.map((place) =>
+      runScript('src/cli/main.ts', ['task', 'logs', taskId, '-f'], { AGENT_TURBO_DATA: fileIn('reading'), ...place }),
+    )
+    await Promise.all(readers.map((reader) => reader.said('one')))
+    writeFileSync(fileIn('go'), '')
+    const ends = await Promise.all(readers.map((reader) => reader.ended))
+    for (const { code, stdout } of ends) {
+      expect([code, stdout]).toEqual([0, expect.stringMatching(/^run 1, \d{4}-\d\d-\d\d \d\d:\d\d\none\ntwo\n$/)])
+    }
+    const read = await cli(['task', 'logs', taskId, '--cursor', '1.1', '--json'], { env: { AGENT_TURBO_URL: url } })
+    expect(read.json()).toMatchObject({ attempt_number: 1, seq: 2, kind: 'text', body: 'two\n' })
+  })
+
   it('that is frozen past its leases ends its run when it wakes, and changes nothing', async () => {
     const taskId = await world.add(FIRST_ENDLESS)
     const frozen = await startWorker({ AGENT_TURBO_LEASE_SECONDS: '5' })

@@ -155,7 +155,7 @@ function heldBy(attemptId: string): SQL {
   return leased(sql`attempt_id = ${attemptId}::uuid`)
 }
 
-/** Ends a run and decides what becomes of its task; no row when the attempt has lost its lease. */
+/** Ends a run, decides what becomes of its task and tells who follows its log; no row when the attempt has lost its lease. */
 export async function endAttempt(db: Executor, input: FinishInput): Promise<EndedAttempt | undefined> {
   const { attemptId, outcome, outputData, errorMessage, hold = null, infrastructure = false } = input
   const { retry = hold === null, atOnce = false } = input
@@ -172,8 +172,9 @@ export async function endAttempt(db: Executor, input: FinishInput): Promise<Ende
         error_message = ${errorMessage ?? null}, usage = ${jsonOf(input.usage)}::jsonb,
         cost_usd = ${input.costUsd ?? null}::numeric
       where attempt_id = ${attemptId}::uuid and exists (select from held)
-    )
-    update agent_tasks t set
+    ),
+    ended as (
+      update agent_tasks t set
       status = case when ${again} or ${outcome} = 'released' then 'pending' when ${hold}::text is not null then 'blocked'
         when ${failed}::boolean then 'failed' else ${outcome} end,
       run_after = case when ${again} and not ${atOnce}::boolean then now() + task_backoff(${counter} + 1) end,
@@ -183,8 +184,10 @@ export async function endAttempt(db: Executor, input: FinishInput): Promise<Ende
       infra_retry_count = t.infra_retry_count + ${Number(counts && infrastructure)}::int,
       output_data = coalesce(${jsonOf(outputData)}::jsonb, t.output_data),
       error_message = ${errorMessage ?? null}
-    where t.task_id = any(array(select task_id from held))
-    returning t.task_id, t.status, t.run_after`)
+      where t.task_id = any(array(select task_id from held))
+      returning t.task_id, t.status, t.run_after
+    )
+    select task_id, status, run_after from ended cross join lateral pg_notify('task_log', task_id)`)
   return rows[0]
 }
 
