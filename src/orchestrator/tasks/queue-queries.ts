@@ -3,6 +3,7 @@ import type { Executor } from '../../db/executor.ts'
 import type { TaskStatus } from '../states.ts'
 import { laneHeads } from './lane-queries.ts'
 import type { ClaimedTask, ClaimRequest, EndedAttempt, FencedInput, FinishInput, Heartbeat } from './queue-types.ts'
+import { tokensIn } from './usage.ts'
 
 /** Leases reaped, and due tasks let in, by one claim: what a worker does for all of them in passing. */
 const TENDED_MAX = 50
@@ -155,6 +156,19 @@ function heldBy(attemptId: string): SQL {
   return leased(sql`attempt_id = ${attemptId}::uuid`)
 }
 
+/**
+ * Adds what a run used to its session, for the tasks of `reported`: with the row that records it, and as that, once.
+ * Nothing is touched where nothing was used.
+ */
+function chargeSession({ usage, costUsd = 0 }: Pick<FinishInput, 'usage' | 'costUsd'>, reported: SQL): SQL {
+  const tokens = tokensIn(usage)
+  return sql`
+      update agent_sessions s set tokens_used = s.tokens_used + ${tokens}::bigint,
+        cost_usd = s.cost_usd + ${costUsd}::numeric
+      where ${tokens > 0 || costUsd > 0}::boolean and s.session_id = any(array(
+        select t.session_id from agent_tasks t where t.task_id = any(array(select task_id from ${reported}))))`
+}
+
 /** Ends a run, decides what becomes of its task and tells who follows its log; no row when the attempt has lost its lease. */
 export async function endAttempt(db: Executor, input: FinishInput): Promise<EndedAttempt | undefined> {
   const { attemptId, outcome, outputData, errorMessage, hold = null, infrastructure = false } = input
@@ -173,6 +187,7 @@ export async function endAttempt(db: Executor, input: FinishInput): Promise<Ende
         cost_usd = ${input.costUsd ?? null}::numeric
       where attempt_id = ${attemptId}::uuid and exists (select from held)
     ),
+    charged as (${chargeSession(input, sql`held`)}),
     ended as (
       update agent_tasks t set
       status = case when ${again} or ${outcome} = 'released' then 'pending' when ${hold}::text is not null then 'blocked'
@@ -218,6 +233,7 @@ export async function recordFenced(db: Executor, input: FencedInput): Promise<bo
       where attempt_id = ${input.attemptId}::uuid and ended_at is not null and usage is null
       returning task_id, attempt_id, attempt_number, worker_id
     ),
+    charged as (${chargeSession(input, sql`fenced`)} returning s.session_id),
     entries as materialized (
       select array_agg(jsonb_build_object('session_id', t.session_id, 'task_id', f.task_id,
         'action_type', 'attempt_fenced', 'success', false,
@@ -225,6 +241,8 @@ export async function recordFenced(db: Executor, input: FencedInput): Promise<bo
         'output_data', jsonb_build_object('attempt', f.attempt_number, 'worker', f.worker_id,
           'end', ${input.endClass}::text))) as list
       from fenced f join agent_tasks t using (task_id)
+      -- First the session and then its chain, as everywhere else.
+      where (select count(*) from charged) >= 0
     )
     select action_id from entries cross join lateral audit_append(list) where list is not null`)
   return rows.length > 0
