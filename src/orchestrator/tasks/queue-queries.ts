@@ -3,6 +3,7 @@ import type { Executor } from '../../db/executor.ts'
 import type { TaskStatus } from '../states.ts'
 import { laneHeads } from './lane-queries.ts'
 import type { ClaimedTask, ClaimRequest, EndedAttempt, FencedInput, FinishInput, Heartbeat } from './queue-types.ts'
+import { trailEntry } from './trail.ts'
 import { tokensIn } from './usage.ts'
 
 /** Leases reaped, and due tasks let in, by one claim: what a worker does for all of them in passing. */
@@ -177,6 +178,7 @@ export async function endAttempt(db: Executor, input: FinishInput): Promise<Ende
   const counts = failed && hold === null
   const counter = infrastructure ? sql`t.infra_retry_count` : sql`t.retry_count`
   const max = infrastructure ? sql`t.max_infra_retries` : sql`t.max_retries`
+  const entry = jsonOf(trailEntry(input.trail, outcome) ?? undefined)
   const again = sql`(${failed && retry}::boolean and ${counter} < ${max})`
   const rows = await db.query<EndedAttempt>(sql`
     with held as materialized (${heldBy(attemptId)}),
@@ -186,8 +188,16 @@ export async function endAttempt(db: Executor, input: FinishInput): Promise<Ende
         error_message = ${errorMessage ?? null}, usage = ${jsonOf(input.usage)}::jsonb,
         cost_usd = ${input.costUsd ?? null}::numeric
       where attempt_id = ${attemptId}::uuid and exists (select from held)
+      returning task_id, attempt_number, worker_id
     ),
-    charged as (${chargeSession(input, sql`held`)}),
+    charged as (${chargeSession(input, sql`held`)} returning s.session_id),
+    entries as materialized (
+      select ${entry}::jsonb || jsonb_build_object('session_id', t.session_id, 'task_id', r.task_id, 'output_data',
+        ${entry}::jsonb->'output_data' || jsonb_build_object('attempt', r.attempt_number, 'worker', r.worker_id)) as entry
+      from recorded r cross join lateral (select session_id from agent_tasks where task_id = r.task_id limit 1) t
+      -- First the session and then its chain, as everywhere else.
+      where ${entry}::jsonb is not null and (select count(*) from charged) >= 0
+    ),
     ended as (
       update agent_tasks t set
       status = case when ${again} or ${outcome} = 'released' then 'pending' when ${hold}::text is not null then 'blocked'
@@ -202,7 +212,8 @@ export async function endAttempt(db: Executor, input: FinishInput): Promise<Ende
       where t.task_id = any(array(select task_id from held))
       returning t.task_id, t.status, t.run_after
     )
-    select task_id, status, run_after from ended cross join lateral pg_notify('task_log', task_id)`)
+    select e.task_id, e.status, e.run_after from ended e cross join lateral pg_notify('task_log', e.task_id)
+    left join lateral (select action_id from entries cross join lateral audit_append(array[entry])) w on true`)
   return rows[0]
 }
 
