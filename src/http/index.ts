@@ -37,12 +37,14 @@ export interface Http {
 
 export function createHttpServer({ turbo, config, log, stopTimeoutMs, keepAliveMs }: HttpServerOptions): Http {
   let stopping = false
+  const metrics = new Metrics()
+  turbo.orchestrator.figures.onClaim((seen) => metrics.queue.claimed(seen))
   const streams = new EventStreams({ keepAliveMs })
   const app = createApp({
     turbo,
     config,
     log,
-    metrics: new Metrics(),
+    metrics,
     rateLimit: createRateLimit(config.rateLimitPerMinute),
     failureLimit: createFailureLimit(),
     bodyBudget: new BodyBudget(BODIES_BYTES_MAX),

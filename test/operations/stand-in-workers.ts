@@ -1,5 +1,5 @@
 import { TurboError } from '../../src/base/errors.ts'
-import type { TaskLogService, Worker, WorkerService } from '../../src/orchestrator/index.ts'
+import type { FiguresService, TaskLogService, Worker, WorkerService } from '../../src/orchestrator/index.ts'
 
 /** The worker that exists. */
 export const WORKER_ID = 'alpha/0c5d3f2a'
@@ -30,6 +30,22 @@ export function standInWorkers(): WorkerService {
       if (workerId !== WORKER_ID) throw new TurboError('not_found', `there is no worker ${workerId}`)
       return { ...worker, status: 'draining' }
     },
+  }
+}
+
+/** A queue in which one worker claims as soon as somebody listens. */
+export function standInFigures(): FiguresService {
+  return {
+    read: async () => ({
+      ...{ readyTasks: 3, oldestReadySeconds: 12.5, busySlots: 2, slots: 4 },
+      pauses: [{ platform: 'codex', seconds: 60 }],
+      recentAttempts: [
+        { outcome: 'completed', count: 5, costUsd: 0.25 },
+        { outcome: 'lease_expired', count: 1, costUsd: 0.5 },
+      ],
+      deadTuples: [{ table: 'agent_tasks', count: 7 }],
+    }),
+    onClaim: (listener) => listener({ tookSeconds: 0.003, waitedSeconds: [0.02, 7] }),
   }
 }
 

@@ -119,7 +119,8 @@ export function claim(db: Executor, request: ClaimRequest): Promise<ClaimedTask[
     select l.attempt_id, l.lease_until, l.run_until, c.attempt_count as attempt_number, c.task_id, c.session_id,
       c.plan_id, c.project, c.task_type, c.task_description, c.task_priority, c.assigned_to_role,
       c.assigned_to_platform, c.required_context, c.input_data, c.verify, c.timeout_seconds, c.stall_timeout_seconds,
-      c.depends_on_tasks, c.metadata, u.platforms as usable_platforms
+      c.depends_on_tasks, c.metadata, u.platforms as usable_platforms,
+      coalesce(extract(epoch from now() - c.ready_at), 0)::float8 as waited_seconds
     from claimed c join leased l using (task_id) join candidates k using (task_id) cross join usable u order by k.queue_rank, k.task_seq`)
 }
 

@@ -40,6 +40,8 @@ export interface ClaimedTask {
   stallTimeoutSeconds: number | null
   dependsOnTasks: string[]
   metadata: Record<string, unknown>
+  /** Since it could be claimed. */
+  waitedSeconds: number
   /** Of the platforms that were asked for, those whose accounts are not paused. */
   usablePlatforms: string[]
 }
