@@ -45,6 +45,7 @@ async function openWorker(concurrency: number): Promise<Worker> {
         leaseSeconds: 60,
         platforms: ['command'],
         roles: null,
+        capabilities: [],
         folder,
         cwd: folder,
         programs: {},

@@ -32,7 +32,7 @@ const postgresUrl = z
 
 const names = z
   .string()
-  .transform((value) => value.split(',').map((name) => name.trim().toLowerCase()))
+  .transform((value) => value.split(',').map((name) => name.trim()))
   .transform((list) => list.filter((name) => name !== ''))
 
 /** Every name that may be set, with what it takes. All values arrive as text. */
@@ -48,7 +48,7 @@ const settings = z.object({
     .regex(/^[\w.:%-]+$/, 'expected a host name or an IP address')
     .default('127.0.0.1'),
   AGENT_TURBO_PORT: whole(0, 65_535).default(8780),
-  AGENT_TURBO_ALLOWED_HOSTS: names.default([]),
+  AGENT_TURBO_ALLOWED_HOSTS: names.transform((hosts) => hosts.map((host) => host.toLowerCase())).default([]),
   AGENT_TURBO_RATE_LIMIT: whole(0, 100_000_000).default(6_000),
   AGENT_TURBO_EMBEDDER: z.enum(['builtin', 'service', 'openai', 'ollama', 'tei', 'onnx']).optional(),
   AGENT_TURBO_EMBEDDER_URL: httpUrl.optional(),
@@ -60,6 +60,7 @@ const settings = z.object({
   AGENT_TURBO_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
   AGENT_TURBO_WORKER_CONCURRENCY: whole(1, 64).optional(),
   MAX_CONCURRENT_AGENTS: whole(1, 64).optional(),
+  AGENT_TURBO_WORKER_CAPABILITIES: names.default([]),
   AGENT_TURBO_LEASE_SECONDS: whole(5, 86_400).default(60),
   AGENT_TURBO_BUDGET_ATTEMPT_USD: dollars.optional(),
   AGENT_TURBO_BUDGET_TASK_USD: dollars.optional(),
@@ -175,6 +176,8 @@ function arrange(
     log: { level: s.AGENT_TURBO_LOG_LEVEL },
     worker: {
       concurrency: s.AGENT_TURBO_WORKER_CONCURRENCY ?? s.MAX_CONCURRENT_AGENTS,
+      /** What tasks may ask for beside platform and role. */
+      capabilities: s.AGENT_TURBO_WORKER_CAPABILITIES,
       leaseSeconds: s.AGENT_TURBO_LEASE_SECONDS,
       /** What tasks are run with that do not say it, by `task_type`. */
       routes: s.AGENT_TURBO_ROUTES,

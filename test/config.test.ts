@@ -157,6 +157,14 @@ test('budgets need to say what a run may cost, which must fit into them', () => 
   expect(refusalOf({ env: { AGENT_TURBO_BUDGET_ATTEMPT_USD: '-1' } }).message).toContain('expected dollars')
 })
 
+test('capabilities of a worker are told by name, as they are written', () => {
+  expect(load({ env: { AGENT_TURBO_WORKER_CAPABILITIES: ' GPU, docker,' } }).worker.capabilities).toEqual([
+    'GPU',
+    'docker',
+  ])
+  expect(load({}).worker.capabilities).toEqual([])
+})
+
 test('the older name of the worker concurrency works, the newer one wins', () => {
   expect(load({ env: { MAX_CONCURRENT_AGENTS: '7' } }).worker.concurrency).toBe(7)
   expect(load({ env: { MAX_CONCURRENT_AGENTS: '7', AGENT_TURBO_WORKER_CONCURRENCY: '2' } }).worker.concurrency).toBe(2)

@@ -28,6 +28,7 @@ const worker = createWorker(
       folder,
       cwd: folder,
       programs: {},
+      capabilities: [],
       budgets: {},
       routes: {},
     },

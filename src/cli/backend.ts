@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { TurboError } from '../base/errors.ts'
 import { toWire } from '../base/wire.ts'
-import type { InputOf, OutputOf } from '../client/index.ts'
+import type { InputOf, OutputOf, TaskLogEntry } from '../client/index.ts'
 import type { Config } from '../config.ts'
 import { readLock } from '../db/data-lock.ts'
 import type { Operation, OperationName } from '../operations/index.ts'
@@ -25,6 +25,8 @@ export interface Backend {
   /** The store that this process has opened; null where a server has it. */
   readonly turbo: Turbo | null
   call<Name extends OperationName>(name: Name, input: InputOf<Name>): Promise<OutputOf<Name>>
+  /** What the runs of a task say, as they say it; ends when the task has. */
+  followTaskLog(input: { taskId: string; cursor?: string }): AsyncIterable<TaskLogEntry>
   /** Closes what this process opened. Idempotent. */
   close(): Promise<void>
 }
@@ -99,6 +101,13 @@ async function openServer(
         throw signal.aborted ? new Interrupted() : error
       }
     },
+    async *followTaskLog(input) {
+      try {
+        yield* remote.followTaskLog(input, { signal })
+      } catch (error) {
+        throw signal.aborted ? new Interrupted() : error
+      }
+    },
     close: async () => undefined,
   }
 }
@@ -141,6 +150,18 @@ async function openStore(
     place,
     turbo,
     call: (name, input) => unlessInterrupted(signal, run(name, input) as Promise<OutputOf<typeof name>>),
+    followTaskLog: (input) => followStored(turbo, input, signal),
     close: () => turbo.stop(),
   }
+}
+
+async function* followStored(
+  turbo: Turbo,
+  { taskId, cursor }: { taskId: string; cursor?: string },
+  signal: AbortSignal,
+) {
+  for await (const told of await turbo.orchestrator.taskLog.follow(taskId, { cursor, signal })) {
+    if (told.kind === 'entry') yield told.entry
+  }
+  if (signal.aborted) throw new Interrupted()
 }

@@ -10,9 +10,10 @@ export function workerSettings(
   { worker }: Config,
   only: Partial<Pick<WorkerSettings, 'platforms' | 'roles'>> = {},
 ): WorkerSettings {
-  const { concurrency = CONCURRENCY_DEFAULT, leaseSeconds, folder, environment, programs, budgets, routes } = worker
+  const { concurrency = CONCURRENCY_DEFAULT, capabilities, leaseSeconds, folder, environment, programs } = worker
+  const { budgets, routes } = worker
   return {
-    ...{ concurrency, leaseSeconds, folder, environment, programs, budgets, routes },
+    ...{ concurrency, capabilities, leaseSeconds, folder, environment, programs, budgets, routes },
     platforms: only.platforms ?? null,
     roles: only.roles ?? null,
     cwd: process.cwd(),

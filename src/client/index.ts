@@ -4,6 +4,7 @@ import { type ErrorCode, type FieldError, messageOf, TurboError } from '../base/
 import { type HttpMethod, takesBody } from '../base/http-method.ts'
 import { type FromWire, fromWire, toWire } from '../base/wire.ts'
 import type { OperationName, Operations } from '../operations/index.ts'
+import { followEvents } from './follow.ts'
 import { isRepeatable, routes } from './routes.ts'
 
 export { type ErrorCode, type FieldError, TurboError } from '../base/errors.ts'
@@ -25,7 +26,19 @@ export type Client = {
   [Name in OperationName]: Record<never, never> extends InputOf<Name>
     ? (input?: InputOf<Name>, options?: CallOptions) => Promise<OutputOf<Name>>
     : (input: InputOf<Name>, options?: CallOptions) => Promise<OutputOf<Name>>
+} & {
+  /**
+   * What the runs of a task say, as they say it; ends when the task has. A connection that breaks off is made again, and
+   * goes on behind the last entry that was given: none is lost, and none comes twice.
+   */
+  followTaskLog(
+    input: { taskId: string; cursor?: string },
+    options?: Pick<CallOptions, 'signal'>,
+  ): AsyncGenerator<TaskLogEntry, void, void>
 }
+
+/** One thing that a run has said. */
+export type TaskLogEntry = OutputOf<'getTaskLog'>['entries'][number]
 
 export interface ClientOptions {
   /** Where the server is, e.g. `http://127.0.0.1:8780`. */
@@ -42,6 +55,7 @@ export interface ClientOptions {
 const TIMEOUT_MS = 60_000
 const RETRIES_MAX = 3
 const BACKOFF_MS = 100
+const EVENTS_TYPE = 'text/event-stream'
 /** A server that asks for more patience than this gets none: the caller decides. */
 const RETRY_AFTER_SECONDS_MAX = 30
 
@@ -57,7 +71,12 @@ export function createClient(options: ClientOptions): Client {
     name,
     (input: object = {}, call: CallOptions = {}) => send(options, name, input, call),
   ])
-  return Object.fromEntries(methods) as Client
+  const followTaskLog: Client['followTaskLog'] = (input, { signal } = {}) =>
+    followEvents((cursor, connected) => connect(options, { ...input, ...(cursor && { cursor }) }, connected), {
+      retriesMax: options.retriesMax ?? RETRIES_MAX,
+      signal,
+    }) as AsyncGenerator<TaskLogEntry, void, void>
+  return { ...Object.fromEntries(methods), followTaskLog } as Client
 }
 
 async function send(options: ClientOptions, name: OperationName, input: object, call: CallOptions): Promise<unknown> {
@@ -92,9 +111,8 @@ async function attemptOnce(
 ): Promise<unknown> {
   const { method, path } = routes[name]
   const { url, body } = requestOf(options.url, method, path, toWire(input) as Record<string, unknown>)
-  const headers: Record<string, string> = { accept: 'application/json, text/markdown' }
+  const headers = headersOf(options, 'application/json, text/markdown')
   if (body !== undefined) headers['content-type'] = 'application/json'
-  if (options.apiKey !== undefined) headers.authorization = `Bearer ${options.apiKey}`
   if (call.idempotencyKey !== undefined) headers['idempotency-key'] = call.idempotencyKey
   const timeout = AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS)
   const signal = call.signal === undefined ? timeout : AbortSignal.any([timeout, call.signal])
@@ -111,6 +129,28 @@ async function attemptOnce(
   const json = parse(text, response)
   if (!response.ok) throw errorOf(json, response)
   return fromWire(json)
+}
+
+/** Asks for the log of a task as a stream; resolves when it has begun. */
+async function connect(options: ClientOptions, input: object, signal: AbortSignal): Promise<ReadableStream> {
+  const { method, path } = routes.getTaskLog
+  const { url } = requestOf(options.url, method, path, toWire(input) as Record<string, unknown>)
+  const response = await (options.fetch ?? fetch)(url, {
+    method,
+    headers: headersOf(options, EVENTS_TYPE),
+    signal,
+  }).catch((cause: unknown) => {
+    throw transportError(options.url, false, cause)
+  })
+  if (!response.ok) throw errorOf(parse(await response.text(), response), response)
+  if (response.body === null || !response.headers.get('content-type')?.startsWith(EVENTS_TYPE)) {
+    throw new TurboError('internal', 'the server did not answer with a stream of events')
+  }
+  return response.body
+}
+
+function headersOf({ apiKey }: ClientOptions, accept: string): Record<string, string> {
+  return apiKey === undefined ? { accept } : { accept, authorization: `Bearer ${apiKey}` }
 }
 
 function requestOf(

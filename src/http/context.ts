@@ -5,6 +5,7 @@ import type { Turbo } from '../operations/index.ts'
 import type { BodyBudget } from './body-budget.ts'
 import type { Metrics } from './metrics.ts'
 import type { RateLimit } from './rate-limit.ts'
+import type { EventStreams } from './streams.ts'
 
 export interface HttpConfig {
   /** Address to bind. Anything but the loopback needs API keys. */
@@ -30,6 +31,7 @@ export interface HttpDependencies {
   /** Counts the failed authentications of a remote address. */
   failureLimit: RateLimit
   bodyBudget: BodyBudget
+  streams: EventStreams
   /** True from the moment the server begins to stop: answers then end their connections. */
   isStopping(): boolean
 }

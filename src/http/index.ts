@@ -8,6 +8,7 @@ import type { HttpConfig, HttpEnv } from './context.ts'
 import { Metrics } from './metrics.ts'
 import { createFailureLimit, createRateLimit } from './rate-limit.ts'
 import { HttpServer } from './server.ts'
+import { EventStreams } from './streams.ts'
 
 export type { HttpConfig } from './context.ts'
 export { openApiDocument } from './openapi.ts'
@@ -18,6 +19,8 @@ export interface HttpServerOptions {
   log: Log
   /** How long `stop` waits for requests in flight; default 10,000. */
   stopTimeoutMs?: number
+  /** Between the signs of life of a stream of events; default 15,000. */
+  keepAliveMs?: number
 }
 
 /**
@@ -32,16 +35,20 @@ export interface Http {
   stop(): Promise<void>
 }
 
-export function createHttpServer({ turbo, config, log, stopTimeoutMs }: HttpServerOptions): Http {
+export function createHttpServer({ turbo, config, log, stopTimeoutMs, keepAliveMs }: HttpServerOptions): Http {
   let stopping = false
+  const metrics = new Metrics()
+  turbo.orchestrator.figures.onClaim((seen) => metrics.queue.claimed(seen))
+  const streams = new EventStreams({ keepAliveMs })
   const app = createApp({
     turbo,
     config,
     log,
-    metrics: new Metrics(),
+    metrics,
     rateLimit: createRateLimit(config.rateLimitPerMinute),
     failureLimit: createFailureLimit(),
     bodyBudget: new BodyBudget(BODIES_BYTES_MAX),
+    streams,
     isStopping: () => stopping,
   })
   const server = new HttpServer({ fetch: app.fetch, config, hasKeys: () => turbo.access.hasKeys(), log, stopTimeoutMs })
@@ -50,6 +57,7 @@ export function createHttpServer({ turbo, config, log, stopTimeoutMs }: HttpServ
     start: () => server.start(),
     stop: () => {
       stopping = true
+      streams.stop()
       return server.stop()
     },
   }

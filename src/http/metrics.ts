@@ -1,11 +1,14 @@
 import { Gauge, Histogram, Registry } from 'prom-client'
 import type { KnowledgeStats } from '../knowledge/index.ts'
+import type { QueueFigures } from '../orchestrator/index.ts'
+import { QueueMetrics } from './queue-metrics.ts'
 
 /** From a cached query (0.1 ms) to a slow ingest (10 s). */
 const SECONDS_BUCKETS = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
 /** The figures of /metrics, in a registry of this server's own. */
 export class Metrics {
+  readonly queue = new QueueMetrics()
   readonly #registry = new Registry()
   readonly #seconds: Histogram<'operation' | 'status'>
   readonly #up = this.#gauge('agent_turbo_store_up', 'Whether the figures of the store could be read.')
@@ -33,10 +36,12 @@ export class Metrics {
     this.#seconds.labels(operation, String(status)).observe(seconds)
   }
 
-  /** The exposition text; `stats` null when the store does not answer: its last figures are then marked by `store_up` 0. */
-  async render(stats: KnowledgeStats | null): Promise<{ type: string; text: string }> {
-    this.#up.set(stats === null ? 0 : 1)
-    if (stats !== null) {
+  /** The exposition text; null when the store does not answer: its last figures are then marked by `store_up` 0. */
+  async render(read: { stats: KnowledgeStats; figures: QueueFigures } | null): Promise<{ type: string; text: string }> {
+    this.#up.set(read === null ? 0 : 1)
+    if (read !== null) {
+      const { stats, figures } = read
+      this.queue.set(figures)
       this.#cacheHits.set(stats.cache.hits)
       this.#cacheMisses.set(stats.cache.misses)
       this.#cacheBytes.set(stats.cache.bytes)
@@ -44,7 +49,10 @@ export class Metrics {
       this.#exactReruns.set(stats.queries.exactReruns)
       this.#items.set(stats.current)
     }
-    return { type: this.#registry.contentType, text: await this.#registry.metrics() }
+    return {
+      type: this.#registry.contentType,
+      text: await Registry.merge([this.#registry, this.queue.registry]).metrics(),
+    }
   }
 
   #gauge(name: string, help: string): Gauge {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { takesBody } from '../base/http-method.ts'
-import { type HttpRoute, inputFields, type Operation } from '../operations/index.ts'
+import { inputFields, type Operation } from '../operations/index.ts'
+import { EVENTS_TYPE } from './event-stream.ts'
 import { PROBLEM_TYPE, STATUS_OF } from './problem.ts'
 import { pathFieldsOf } from './route.ts'
 
@@ -67,7 +68,7 @@ export function openApiDocument(operations: readonly Operation[], version: strin
         apiKey: { type: 'http', scheme: 'bearer', description: 'An API key. Callers on the same machine need none.' },
       },
       schemas: { Problem: PROBLEM },
-      parameters: { IdempotencyKey: IDEMPOTENCY_KEY },
+      parameters: { IdempotencyKey: IDEMPOTENCY_KEY, LastEventId: LAST_EVENT_ID },
       responses: {
         Problem: {
           description: 'The request failed; see code and detail.',
@@ -114,6 +115,14 @@ const IDEMPOTENCY_KEY = {
   schema: { type: 'string', minLength: 1, maxLength: 255 },
 }
 
+const LAST_EVENT_ID = {
+  name: 'Last-Event-ID',
+  in: 'header',
+  required: false,
+  description: 'With Accept: text/event-stream, the id of the last event that was seen: what came after it follows.',
+  schema: { type: 'string' },
+}
+
 function describe(operation: Operation): OpenApiOperation {
   const { name, summary, scope, http } = operation
   const input = schemaOf(operation.input, 'input')
@@ -127,19 +136,21 @@ function describe(operation: Operation): OpenApiOperation {
     tags: [http.path.split('/')[2] ?? 'service'],
     parameters: [
       ...parametersOf(operation, input, inPath, hasBody),
+      ...(operation.events === undefined ? [] : [{ $ref: '#/components/parameters/LastEventId' }]),
       ...(replayable ? [{ $ref: '#/components/parameters/IdempotencyKey' }] : []),
     ],
     requestBody: hasBody
       ? { required: true, content: { 'application/json': { schema: without(input, inPath) } } }
       : undefined,
-    responses: responsesOf(http, schemaOf(operation.output, 'output')),
+    responses: responsesOf(operation, schemaOf(operation.output, 'output')),
     security: scope === null ? [] : [{ apiKey: [] }, {}],
   }
 }
 
-function responsesOf(http: HttpRoute, schema: JsonSchema): Record<string, unknown> {
+function responsesOf({ http, events }: Operation, schema: JsonSchema): Record<string, unknown> {
   const content: Record<string, unknown> = { 'application/json': { schema } }
   if (http.textType !== undefined) content[http.textType] = { schema: { type: 'string' } }
+  if (events !== undefined) content[EVENTS_TYPE] = { schema: { type: 'string' } }
   return {
     [http.status]: { description: http.status === 201 ? 'Created.' : 'Done.', content },
     ...(http.duplicateStatus === undefined

@@ -7,6 +7,7 @@ import { inputFields, type Operation, parseInput } from '../operations/index.ts'
 import { BODY_BYTES_MAX, type HeldBody, LARGE_BODY_BYTES_MAX, readJsonBody } from './body.ts'
 import { authenticate, authorize } from './callers.ts'
 import { type HttpContext, type HttpDependencies, JSON_TYPE, respond } from './context.ts'
+import { respondEvents, wantsEvents } from './event-stream.ts'
 import { type Kinds, kindsOf, parseQuery, typedValue } from './query-params.ts'
 
 /** An operation with what its route needs, worked out once. */
@@ -91,10 +92,17 @@ async function answer(
   { operation }: Route,
   input: unknown,
   principal: Principal,
-  { turbo }: HttpDependencies,
+  deps: HttpDependencies,
 ): Promise<Response> {
+  const { turbo } = deps
   const key = idempotencyKeyOf(c, operation)
   if (key === undefined) {
+    const { events } = operation
+    // A HEAD request would be answered with a stream that nobody reads.
+    if (events !== undefined && wantsEvents(c) && c.req.method === 'GET') {
+      const lastEventId = c.req.header('last-event-id')
+      return respondEvents(c, deps, (signal) => events(turbo, input, { lastEventId, signal }))
+    }
     const output = await operation.run(turbo, input, { principal })
     const status = statusOf(operation, output)
     const { body, type } = bodyOf(operation, output)

@@ -25,7 +25,7 @@ export function addServiceRoutes(app: Hono<HttpEnv>, deps: HttpDependencies): vo
   get(app, '/readyz', 'readyz', (c) => ready(c, deps))
   get(app, '/metrics', 'metrics', async (c) => {
     authorize(await authenticate(c, deps), 'read')
-    const { type, text } = await deps.metrics.render(await statsWithin(deps, STATS_TIMEOUT_MS))
+    const { type, text } = await deps.metrics.render(await figuresWithin(deps, STATS_TIMEOUT_MS))
     return respond(c, 200, text, { 'content-type': type, 'cache-control': 'no-store' })
   })
 }
@@ -52,16 +52,19 @@ async function ready(c: HttpContext, { turbo, isStopping }: HttpDependencies): P
 }
 
 /** Null when the store does not answer in time; /health tells why. */
-async function statsWithin({ turbo, log }: HttpDependencies, timeoutMs: number) {
+async function figuresWithin({ turbo, log }: HttpDependencies, timeoutMs: number) {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<null>((resolve) => {
     timer = setTimeout(resolve, timeoutMs, null)
   })
-  const stats = turbo.knowledge.stats().catch((error: unknown) => {
-    log.warn({ err: error }, 'metrics: the figures of the store cannot be read')
-    return null
-  })
-  return Promise.race([stats, late]).finally(() => clearTimeout(timer))
+  const read = Promise.all([turbo.knowledge.stats(), turbo.orchestrator.figures.read()]).then(
+    ([stats, figures]) => ({ stats, figures }),
+    (error: unknown) => {
+      log.warn({ err: error }, 'metrics: the figures of the store cannot be read')
+      return null
+    },
+  )
+  return Promise.race([read, late]).finally(() => clearTimeout(timer))
 }
 
 function once<T>(make: () => T): () => T {

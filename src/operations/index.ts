@@ -23,7 +23,7 @@ import {
 import { drainWorker, listWorkers } from './workers.ts'
 
 export type { Health, Turbo } from './facade.ts'
-export { type HttpRoute, inputFields, type Operation, parseInput } from './operation.ts'
+export { inputFields, type Operation, parseInput, type ServerEvent } from './operation.ts'
 
 /** Every verb of the product. */
 export const operations = [

@@ -5,6 +5,23 @@ import type { HttpMethod } from '../base/http-method.ts'
 import { type FromWire, fromWire } from '../base/wire.ts'
 import type { OperationContext, Turbo } from './facade.ts'
 
+/** One part of an answer that is told as it comes. */
+export interface ServerEvent {
+  /** What it is; a kind of the operation's own. */
+  event: string
+  /** Where a reader that was cut off goes on. */
+  id?: string
+  /** In the domain's shape. */
+  data: object
+}
+
+export interface EventsContext {
+  /** The last id that the reader has seen. */
+  lastEventId: string | undefined
+  /** Aborted when nobody reads any more. */
+  signal: AbortSignal
+}
+
 /** How an operation appears over HTTP. */
 export interface HttpRoute {
   method: HttpMethod
@@ -48,6 +65,11 @@ export interface Operation<
    * for its Idempotency-Key, and a repetition is answered with what this reads.
    */
   reread?(turbo: Turbo, input: FromWire<z.output<In>>): Promise<FromWire<z.output<Out>>>
+  /**
+   * The answer as it comes, for who asks for server-sent events. What is wrong with the request is thrown before the first
+   * event.
+   */
+  events?(turbo: Turbo, input: FromWire<z.output<In>>, context: EventsContext): Promise<AsyncIterable<ServerEvent>>
 }
 
 /** Declares an operation, with the types of its schemas checked against its `run`. */

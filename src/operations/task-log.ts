@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { LOG_KINDS } from '../orchestrator/index.ts'
+import { LOG_KINDS, type LogEvent } from '../orchestrator/index.ts'
 import { name } from './fields.ts'
-import { defineOperation } from './operation.ts'
+import { defineOperation, type ServerEvent } from './operation.ts'
 
 const LINES_MAX = 1_000
 
@@ -15,11 +15,12 @@ const entry = z.strictObject({
 
 export const getTaskLog = defineOperation({
   name: 'getTaskLog',
-  summary: 'What the runs of a task said, in order and without secrets; of long ones the beginning and the end.',
+  summary:
+    'What the runs of a task said, in order and without secrets; of long ones the beginning and the end. As server-sent events it is told as it comes: `entry` with its position as id, and `end` when the task has ended.',
   scope: 'read',
   input: z.strictObject({
     task_id: name(),
-    limit: z.int().min(1).max(LINES_MAX).default(200),
+    limit: z.int().min(1).max(LINES_MAX).default(200).describe('Of a page; events have none.'),
     cursor: name().optional().describe('next_cursor of an earlier page: what came after it.'),
   }),
   output: z.strictObject({
@@ -32,4 +33,15 @@ export const getTaskLog = defineOperation({
       limit: input.limit,
       ...(input.cursor && { cursor: input.cursor }),
     }),
+  async events(turbo, input, { lastEventId, signal }) {
+    const cursor = lastEventId ?? input.cursor
+    return asEvents(await turbo.orchestrator.taskLog.follow(input.taskId, { signal, ...(cursor && { cursor }) }))
+  },
 })
+
+async function* asEvents(log: AsyncIterable<LogEvent>): AsyncGenerator<ServerEvent, void, void> {
+  for await (const told of log) {
+    if (told.kind === 'entry') yield { event: 'entry', id: told.cursor, data: told.entry }
+    else yield { event: 'end', data: { taskId: told.taskId, status: told.status } }
+  }
+}

@@ -9,6 +9,8 @@ import { createAudit } from './audit/audit.ts'
 import type { AuditService } from './audit/types.ts'
 import { createConversation } from './conversation/conversation.ts'
 import type { ConversationService } from './conversation/types.ts'
+import { createFigures } from './figures/figures.ts'
+import type { FiguresService } from './figures/types.ts'
 import { createLanding } from './landing/landing.ts'
 import type { LandingService, Recall } from './landing/types.ts'
 import { createNodes } from './nodes/nodes.ts'
@@ -27,6 +29,7 @@ export type * from './artifacts/types.ts'
 export type * from './audit/types.ts'
 export type * from './conversation/types.ts'
 export { CHUNK_FORMATS } from './conversation/types.ts'
+export type * from './figures/types.ts'
 export type * from './landing/types.ts'
 export { MAX_TOKENS_DEFAULT, MAX_TOKENS_MIN } from './landing/types.ts'
 export type * from './nodes/types.ts'
@@ -55,6 +58,7 @@ export interface OrchestratorServices {
   nodes: NodesService
   workers: WorkerService
   taskLog: TaskLogService
+  figures: FiguresService
 }
 
 /** The services over one store, with what runs behind them. */
@@ -98,6 +102,7 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
   const sessions = createSessions({ db, log, land, writtenKnowledge })
   const tasks = createTaskService({ db, log })
   const queue = createTaskQueue(db)
+  const figures = createFigures({ db })
   const wroteSessions = () => landing.changed(['sessions'])
   const wroteTasks = () => landing.changed(['tasks'])
   let starting: Promise<void> | undefined
@@ -107,12 +112,16 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
     queue: {
       ...telling(queue, ['finish', 'release'], wroteTasks),
       async claim(request) {
+        const startedMs = performance.now()
         const claimed = await queue.claim(request)
+        const tookSeconds = (performance.now() - startedMs) / 1000
+        figures.claimed({ tookSeconds, waitedSeconds: claimed.map(({ waitedSeconds }) => waitedSeconds) })
         if (claimed.length > 0) wroteTasks()
         return claimed
       },
     },
     audit,
+    figures,
     artifacts: createArtifacts({ db }),
     conversation: createConversation({ db }),
     landing,
@@ -121,7 +130,7 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
       await Promise.all([presence && landing.warm(), nodes.announce(presence)])
     },
     workers: createWorkers({ db }),
-    taskLog: createTaskLog({ db }),
+    taskLog: createTaskLog({ db, log }),
     accounts: telling(createAccounts({ db }), ['pause', 'clear'], () => landing.changed(['accounts'])),
     start() {
       for (const loop of [audit, sessions, tasks]) loop.start()

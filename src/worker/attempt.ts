@@ -1,17 +1,19 @@
 import { assert, must } from '../base/assert.ts'
 import { TurboError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
-import type { BudgetShortage, ClaimedTask } from '../orchestrator/index.ts'
+import type { AttemptTrail, BudgetShortage, ClaimedTask } from '../orchestrator/index.ts'
 import { accountKeyOf } from './accounts.ts'
-import { type AttemptLog, createAttemptLog } from './attempt-log.ts'
+import { createAttemptLog } from './attempt-log.ts'
 import { limited, reservationOf } from './budgets.ts'
 import type { Held } from './leases.ts'
 import { type OrderServices, requestOf } from './order.ts'
 import type { StopReason } from './process/index.ts'
 import type { Reporter } from './reporter.ts'
+import { changesSince, readRepository } from './repository.ts'
 import { type Run, type RunOutcome, settle, startRun } from './run.ts'
 import type { RunRecords } from './run-records.ts'
-import type { Runner, RunRequest } from './runners/index.ts'
+import type { RunEvent, Runner, RunRequest } from './runners/index.ts'
+import { TrailRecorder } from './trail.ts'
 import type { WorkerServices, WorkerSettings } from './types.ts'
 import {
   type Account,
@@ -47,6 +49,8 @@ export interface Attempt extends Held {
 interface Course extends AttemptOptions {
   order?: { runner: Runner; request: RunRequest; account: Account }
   run?: Run
+  /** What it did, known when it has ended. */
+  trail?: AttemptTrail
   /** The first wish to end it, and by when. */
   stop?: { reason: StopReason; withinMs: number }
   isHandedBack: boolean
@@ -140,36 +144,57 @@ async function run(course: Course): Promise<RunOutcome | null> {
   if (course.stop !== undefined) return null
   await records.note(task.attemptId, null)
   const said = createAttemptLog(task.attemptId, services.taskLog, log)
+  const { request } = must(course.order, 'a prepared attempt')
+  const did = new TrailRecorder(request)
   try {
-    const started = await start(course, said)
+    const before = await standing(course, (environment) => readRepository(request.cwd, environment))
+    const started = await start(course, (event) => {
+      said.add(event)
+      did.add(event)
+    })
     course.run = started
     // Asked for while it was being started.
     const { stop } = course as Course
     if (stop !== undefined) started.stop(stop.reason, stop.withinMs)
     await records.note(task.attemptId, started.identity)
-    return await started.ended
+    const outcome = await started.ended
+    course.trail = did.trail(before && (await standing(course, (environment) => changesSince(before, environment))))
+    return outcome
   } finally {
     await said.end()
   }
 }
 
-function start({ task, order, settings, log }: Course, said: AttemptLog): Promise<Run> {
+/** What git says; null where it cannot be asked, which costs a run nothing but a part of its trail. */
+async function standing<T>(
+  { task, settings, log }: Course,
+  ask: (environment: WorkerSettings['environment']) => Promise<T | null>,
+): Promise<T | null> {
+  try {
+    return await ask(settings.environment)
+  } catch (error) {
+    log.warn({ err: error, attemptId: task.attemptId }, 'git does not say what a run has changed')
+    return null
+  }
+}
+
+function start({ task, order, settings, log }: Course, onEvent: (event: RunEvent) => void): Promise<Run> {
   const { attemptId, taskId } = task
   const { runner, request } = must(order, 'a prepared attempt')
   return startRun({
     ...{ runner, request, runId: attemptId, environment: settings.environment },
     program: settings.programs[runner.platform],
     limits: limitsOf(task, settings.leaseSeconds),
-    onEvent: (event) => said.add(event),
+    onEvent,
     onQuiet: () => log.warn({ taskId, attemptId }, 'a run is quiet; it will be stopped when that goes on'),
   })
 }
 
 /** What its end means, for the task and for the account. */
-function judge({ task, order, stop, isHandedBack }: Course, outcome: RunOutcome | null): AttemptReport {
+function judge({ task, order, stop, isHandedBack, trail }: Course, outcome: RunOutcome | null): AttemptReport {
   if (outcome !== null) {
     const { account } = must(order, 'a prepared attempt')
-    return reportOf(task.attemptId, { end: settle(outcome, 'none'), outcome, account, isHandedBack })
+    return reportOf(task.attemptId, { end: settle(outcome, 'none'), outcome, account, isHandedBack, trail })
   }
   assert(stop !== undefined, 'a run was not started only because it was stopped')
   return reportOfRelease(task.attemptId, isHandedBack || stop.reason === 'fenced' ? 'handed_back' : 'cancelled')

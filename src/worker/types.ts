@@ -14,6 +14,8 @@ export interface WorkerSettings {
   platforms: string[] | null
   /** Null: any role. */
   roles: string[] | null
+  /** What this host has that tasks may ask for, e.g. `gpu`. */
+  capabilities: string[]
   /** Holds results that were not taken yet and what is known of running programs; each store has one of its own. */
   folder: string
   /** Where a task works that names no directory. */

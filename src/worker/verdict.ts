@@ -1,6 +1,12 @@
 import { isTurboError, messageOf } from '../base/errors.ts'
 import { redactJson, redactText } from '../base/redact.ts'
-import { type AccountPause, type BudgetShortage, type FinishInput, NO_BUDGET } from '../orchestrator/index.ts'
+import {
+  type AccountPause,
+  type AttemptTrail,
+  type BudgetShortage,
+  type FinishInput,
+  NO_BUDGET,
+} from '../orchestrator/index.ts'
 import type { End } from './classify.ts'
 import { END_ACTIONS, type EndAction } from './end-actions.ts'
 import type { EndClass } from './end-class.ts'
@@ -31,10 +37,19 @@ const RESET_MARGIN_SECONDS = 5
 /** A message that names a later time was misread. */
 const RESET_DAYS_MAX = 8
 
+export interface ReportedEnd {
+  end: End
+  outcome: RunOutcome
+  account: Account
+  isHandedBack: boolean
+  /** Absent where it is not known what the run did. */
+  trail?: AttemptTrail
+}
+
 /** What follows from the end of a run. */
 export function reportOf(
   attemptId: string,
-  { end, outcome, account, isHandedBack }: { end: End; outcome: RunOutcome; account: Account; isHandedBack: boolean },
+  { end, outcome, account, isHandedBack, trail }: ReportedEnd,
   now = new Date(),
 ): AttemptReport {
   const { endClass } = end
@@ -52,6 +67,7 @@ export function reportOf(
       cliSessionId: outcome.sessionId ?? undefined,
       usage: { ...outcome.usage },
       costUsd: outcome.usage.costUsd ?? undefined,
+      trail,
     }),
   }
 }
@@ -129,10 +145,11 @@ function resultOf({ text, structured, model }: RunOutcome, { platform }: Account
 
 /** Without secrets, and without the characters that PostgreSQL cannot store. */
 function storable(input: FinishInput): FinishInput {
-  const { errorMessage, outputData } = input
+  const { errorMessage, outputData, trail } = input
   return {
     ...input,
     ...(errorMessage === undefined ? {} : { errorMessage: cleanText(redactText(errorMessage)) }),
+    ...(trail === undefined ? {} : { trail: cleaned(redactJson(trail)) as AttemptTrail }),
     ...(outputData === undefined ? {} : { outputData: cleaned(redactJson(outputData)) as Record<string, unknown> }),
   }
 }

@@ -183,12 +183,12 @@ class Shift {
   /** Fills the free slots; true when there may be more at once. */
   async #claim(): Promise<boolean> {
     const { queue } = this.#services
-    const { concurrency, leaseSeconds, roles } = this.#settings
+    const { concurrency, leaseSeconds, roles, capabilities } = this.#settings
     const free = concurrency - this.#attempts.size
     if (free <= 0 || this.platforms.length === 0 || this.#reporter?.canStore !== true) return false
     const claimedAtMs = performance.now()
     const tasks = await queue.claim({
-      ...{ workerId: this.workerId, platforms: this.platforms, roles, capabilities: [], limit: free, leaseSeconds },
+      ...{ workerId: this.workerId, platforms: this.platforms, roles, capabilities, limit: free, leaseSeconds },
       ...{ accounts: this.#accounts(), host: this.host, pid: process.pid },
     })
     for (const task of tasks) this.#begin(task, claimedAtMs)
@@ -227,10 +227,10 @@ class Shift {
 
   /** Says that it is there, and looks after its folder: whether results have place, and what dead workers have left. */
   async #tell(): Promise<boolean> {
-    const { concurrency, roles } = this.#settings
+    const { concurrency, roles, capabilities } = this.#settings
     const presence: WorkerPresence = {
       ...{ workerId: this.workerId, host: this.host, pid: process.pid, version: VERSION },
-      ...{ platforms: this.platforms, roles, capabilities: [], concurrency, programs: this.#programs },
+      ...{ platforms: this.platforms, roles, capabilities, concurrency, programs: this.#programs },
     }
     const { drain } = await this.#services.workers.tell(presence)
     if (drain) this.#drain()

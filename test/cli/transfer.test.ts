@@ -134,6 +134,9 @@ describe('import', () => {
       place: { kind: 'postgres' },
       turbo: null,
       close: async () => undefined,
+      followTaskLog: () => {
+        throw new Error('not asked for')
+      },
       call: async (_name, input) => {
         const items = (input as { items: { content: string }[] }).items.map(({ content }) => content)
         sent.push(items)

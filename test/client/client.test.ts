@@ -87,7 +87,7 @@ test('input and output are camelCase, with the types of the operations', async (
   })
   expectTypeOf(client.getStats).parameter(0).toEqualTypeOf<Record<string, never> | undefined>()
   expectTypeOf<OutputOf<'queryKnowledge'>['results'][number]['knowledgeType']>().toEqualTypeOf<string>()
-  expectTypeOf<keyof Client>().toEqualTypeOf<OperationName>()
+  expectTypeOf<keyof Client>().toEqualTypeOf<OperationName | 'followTaskLog'>()
   // @ts-expect-error a required field is missing
   await expect(client.addKnowledge({})).rejects.toMatchObject({ code: 'invalid_input' })
 })

@@ -88,6 +88,7 @@ const SETTINGS: Omit<WorkerSettings, 'folder'> = {
   leaseSeconds: 60,
   platforms: ['command'],
   roles: null,
+  capabilities: [],
   cwd: tmpdir(),
   environment: { PATH: process.env.PATH },
   programs: {},

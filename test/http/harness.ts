@@ -33,7 +33,7 @@ export interface Reply {
 
 export const LOCAL_CONFIG: HttpConfig = { host: '127.0.0.1', port: 0, allowedHosts: [], rateLimitPerMinute: 0 }
 
-export function testHttp(config: Partial<HttpConfig> = {}, stopTimeoutMs?: number): TestHttp {
+export function testHttp(config: Partial<HttpConfig> = {}, stopTimeoutMs?: number, keepAliveMs?: number): TestHttp {
   const lines: string[] = []
   const stream = new Writable({
     write(chunk, _encoding, done) {
@@ -47,6 +47,7 @@ export function testHttp(config: Partial<HttpConfig> = {}, stopTimeoutMs?: numbe
     config: { ...LOCAL_CONFIG, ...config },
     log: createLog({ level: 'debug', stream }),
     stopTimeoutMs,
+    keepAliveMs,
   })
   return {
     ...http,

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { must } from '../../src/base/assert.ts'
 import { testHttp } from './harness.ts'
@@ -302,6 +303,27 @@ describe('health, readiness and metrics', () => {
     expect((await http.call('GET', '/metrics')).text).toContain('agent_turbo_store_up 0\n')
     expect((await testHttp({ host: '0.0.0.0' }).call('GET', '/metrics')).status).toBe(401)
   })
+})
+
+test('docs/metrics.md names every metric there is', async () => {
+  const { text } = await testHttp().call('GET', '/metrics')
+  const told = [...text.matchAll(/^# TYPE (\w+) /gm)].map(([, name]) => name)
+  const document = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8')
+  const named = [...document.matchAll(/`(agent_turbo_\w+)`/g)].map(([, name]) => name)
+  expect(named.sort()).toEqual(told.sort())
+})
+
+test('metrics show how the queue stands, and what workers here have waited for', async () => {
+  const { text } = await testHttp().call('GET', '/metrics')
+  for (const line of [
+    ...['tasks_ready 3', 'tasks_ready_oldest_seconds 12.5', 'worker_slots_busy 2', 'worker_slots 4'],
+    ...['account_pause_seconds{platform="codex"} 60', 'dead_tuples{table="agent_tasks"} 7'],
+    ...['attempts_last_hour{outcome="lease_expired"} 1', 'attempts_last_hour{outcome="fenced"} 0'],
+    ...['attempts_last_hour{outcome="completed"} 5', 'cost_usd_last_hour 0.75'],
+    ...['claim_seconds_bucket{le="0.002"} 0', 'claim_seconds_bucket{le="0.005"} 1', 'claim_seconds_count 1'],
+    ...['task_wait_seconds_bucket{le="0.025"} 1', 'task_wait_seconds_bucket{le="15"} 2'],
+  ])
+    expect(text).toContain(`\nagent_turbo_${line}\n`)
 })
 
 describe('the docs page', () => {

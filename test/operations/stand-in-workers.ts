@@ -1,5 +1,5 @@
 import { TurboError } from '../../src/base/errors.ts'
-import type { TaskLogService, Worker, WorkerService } from '../../src/orchestrator/index.ts'
+import type { FiguresService, TaskLogService, Worker, WorkerService } from '../../src/orchestrator/index.ts'
 
 /** The worker that exists. */
 export const WORKER_ID = 'alpha/0c5d3f2a'
@@ -33,12 +33,34 @@ export function standInWorkers(): WorkerService {
   }
 }
 
+/** A queue in which one worker claims as soon as somebody listens. */
+export function standInFigures(): FiguresService {
+  return {
+    read: async () => ({
+      ...{ readyTasks: 3, oldestReadySeconds: 12.5, busySlots: 2, slots: 4 },
+      pauses: [{ platform: 'codex', seconds: 60 }],
+      recentAttempts: [
+        { outcome: 'completed', count: 5, costUsd: 0.25 },
+        { outcome: 'lease_expired', count: 1, costUsd: 0.5 },
+      ],
+      deadTuples: [{ table: 'agent_tasks', count: 7 }],
+    }),
+    onClaim: (listener) => listener({ tookSeconds: 0.003, waitedSeconds: [0.02, 7] }),
+  }
+}
+
 export function standInTaskLog(): TaskLogService {
   return {
     async list(taskId) {
       if (taskId !== TASK_ID) throw new TurboError('not_found', `there is no task ${taskId}`)
       const loggedAt = '2026-11-20T13:55:56.123456Z'
       return { entries: [{ attemptNumber: 1, seq: 3, kind: 'text', body: 'done', loggedAt }], nextCursor: '1.3' }
+    },
+    async follow(taskId) {
+      if (taskId !== TASK_ID) throw new TurboError('not_found', `there is no task ${taskId}`)
+      return (async function* () {
+        yield { kind: 'end', taskId, status: 'completed' }
+      })()
     },
   }
 }

@@ -8,7 +8,7 @@ import { standInLanding } from './stand-in-landing.ts'
 import { standInNodes } from './stand-in-nodes.ts'
 import { standInRecord } from './stand-in-record.ts'
 import { standInTasks } from './stand-in-tasks.ts'
-import { standInTaskLog, standInWorkers } from './stand-in-workers.ts'
+import { standInFigures, standInTaskLog, standInWorkers } from './stand-in-workers.ts'
 
 const NOW = '2026-11-20T13:55:56.123456Z'
 
@@ -46,6 +46,7 @@ export function standInTurbo(): StandInTurbo {
       nodes: standInNodes(enter),
       workers: standInWorkers(),
       taskLog: standInTaskLog(),
+      figures: standInFigures(),
     },
     access: standInAccess(),
     health: async () => healthState,

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
@@ -85,6 +86,25 @@ describe('a worker', () => {
     expect((await world.reaches(slow, 'failed')).attempts).toMatchObject([
       { outcome: 'timed_out', failureClass: 'timeout' },
     ])
+  })
+
+  it('runs what needs its capabilities, and leaves what needs more to say so', async () => {
+    await (await world.worker({ capabilities: ['docker', 'gpu'] })).start()
+    await world.reaches(await world.add('echo drawn', { requiredCapabilities: ['gpu'] }), 'completed')
+    const more = await world.add('echo never', { requiredCapabilities: ['gpu', 'tpu'] })
+    // It stands before this one in the queue.
+    await world.reaches(await world.add('echo plain'), 'completed')
+    expect(await world.orchestrator.tasks.get(more)).toMatchObject({
+      status: 'pending',
+      whyWaiting: [
+        {
+          reason: 'no_worker',
+          detail: 'none of the 1 workers seen in the last minute has platform command, capabilities gpu, tpu',
+        },
+      ],
+    })
+    const { workers } = await world.orchestrator.workers.list()
+    expect(workers).toMatchObject([{ capabilities: ['docker', 'gpu'] }])
   })
 
   it('is listed with what it found, until it has stopped', async () => {
@@ -210,6 +230,59 @@ describe('what a run says', () => {
     expect(again).toMatchObject({ entries: [{ attemptNumber: 2, seq: 1, body: 'one\ntwo\n' }], nextCursor: '2.1' })
     expect(await taskLog.list(taskId, { cursor: '2.1' })).toEqual({ entries: [], nextCursor: '2.1' })
     await expect(taskLog.list('none', {})).rejects.toMatchObject({ code: 'not_found' })
+  })
+})
+
+describe('what a run did', () => {
+  const trail = () =>
+    world.db.query(sql`
+      select task_id, session_id, success, output_data, changed_files, commands_executed
+      from agent_actions where action_type = 'attempt_trail' order by executed_at`)
+  const git = (...args: string[]) =>
+    execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@t', ...args], { cwd: world.folder, encoding: 'utf8' })
+
+  it('is in the audit trail: the command, the files, the commits, and no secret', async () => {
+    git('init', '--quiet')
+    writeFileSync(fileIn('.gitignore'), 'worker\n')
+    git('add', '.')
+    git('commit', '--quiet', '--message', 'first')
+    const from = git('rev-parse', 'HEAD').trim()
+    writeFileSync(fileIn('old'), 'dirty before')
+    const script = [
+      'echo 1 > committed && git add committed && git -c user.name=t -c user.email=t@t commit --quiet -m second',
+      'echo 2 > "left" && echo 3 > PASSWORD=hunter2222',
+      ': --password hunter2222',
+    ].join('; ')
+    await (await world.worker()).start()
+    const taskId = await world.add(script)
+    await world.reaches(taskId, 'completed')
+    expect(await trail()).toEqual([
+      {
+        ...{ taskId, sessionId: null, success: true, changedFiles: ['PASSWORD=[redacted]', 'committed', 'left'] },
+        commandsExecuted: [`sh -c ${script.replaceAll('hunter2222', '[redacted]')}`],
+        outputData: {
+          ...{ attempt: 1, outcome: 'completed', worker: expect.stringContaining('/') },
+          commits: { from, to: git('rev-parse', 'HEAD').trim() },
+        },
+      },
+    ])
+    const { valid } = await world.orchestrator.audit.verify({})
+    expect(valid).toBe(true)
+  })
+
+  it('is written down where there is no repository, and of a run that failed', async () => {
+    await (await world.worker()).start()
+    const taskId = await world.add('exit 1', { maxRetries: 0 })
+    await world.reaches(taskId, 'failed')
+    expect(await trail()).toMatchObject([
+      {
+        taskId,
+        success: false,
+        changedFiles: [],
+        commandsExecuted: ['sh -c exit 1'],
+        outputData: { outcome: 'failed' },
+      },
+    ])
   })
 })
 

@@ -37,8 +37,9 @@ const kept = (name: string) => {
 const FIRST_ENDLESS = 'if [ -e again ]; then echo second; else touch again; echo $$ > pid; exec sleep 600; fi'
 
 /** `agent-turbo worker` in a process of its own, which does not outlive the test. */
-async function startWorker(env: Record<string, string> = {}): Promise<RunningScript> {
-  const worker = runScript('src/cli/main.ts', ['worker', '--json', '--concurrency', '2', '--platforms', 'command'], {
+async function startWorker(env: Record<string, string> = {}, flags: string[] = []): Promise<RunningScript> {
+  const args = ['worker', '--json', '--concurrency', '2', '--platforms', 'command', ...flags]
+  const worker = runScript('src/cli/main.ts', args, {
     ...{ DATABASE_URL: world.url, AGENT_TURBO_DATA: fileIn('data'), AGENT_TURBO_LOG_LEVEL: 'error' },
     AGENT_TURBO_EMBEDDER_THREADS: '1',
     ...env,
@@ -56,6 +57,13 @@ async function isAlive(pid: number): Promise<boolean> {
 }
 
 describe('a worker process', () => {
+  it('runs tasks that need what it was told it has', async () => {
+    await startWorker({ AGENT_TURBO_WORKER_CAPABILITIES: 'docker' }, ['--capabilities', 'gpu,net'])
+    await world.reaches(await world.add('echo drawn', { requiredCapabilities: ['gpu', 'net'] }), 'completed')
+    const { workers } = await world.orchestrator.workers.list()
+    expect(workers).toMatchObject([{ capabilities: ['gpu', 'net'] }])
+  })
+
   it('that is killed leaves no program behind when another one starts, which goes on at once', async () => {
     const taskId = await world.add(FIRST_ENDLESS)
     const first = await startWorker()
@@ -72,6 +80,24 @@ describe('a worker process', () => {
     })
     await skipBackoff(world.db)
     expect(await world.reaches(taskId, 'completed')).toMatchObject({ outputData: { text: 'second\n' } })
+  })
+
+  it('is heard by those who follow the log of its task, over HTTP and on the store itself', async () => {
+    const taskId = await world.add('echo one; while [ ! -e go ]; do sleep 0.05; done; echo two')
+    await startWorker()
+    const { url } = await serveForTest({ DATABASE_URL: world.url, AGENT_TURBO_DATA: fileIn('serving') })
+    const places: Record<string, string>[] = [{ AGENT_TURBO_URL: url }, { DATABASE_URL: world.url }]
+    const readers = places.map((place) =>
+      runScript('src/cli/main.ts', ['task', 'logs', taskId, '-f'], { AGENT_TURBO_DATA: fileIn('reading'), ...place }),
+    )
+    await Promise.all(readers.map((reader) => reader.said('one')))
+    writeFileSync(fileIn('go'), '')
+    const ends = await Promise.all(readers.map((reader) => reader.ended))
+    for (const { code, stdout } of ends) {
+      expect([code, stdout]).toEqual([0, expect.stringMatching(/^run 1, \d{4}-\d\d-\d\d \d\d:\d\d\none\ntwo\n$/)])
+    }
+    const read = await cli(['task', 'logs', taskId, '--cursor', '1.1', '--json'], { env: { AGENT_TURBO_URL: url } })
+    expect(read.json()).toMatchObject({ attempt_number: 1, seq: 2, kind: 'text', body: 'two\n' })
   })
 
   it('that is frozen past its leases ends its run when it wakes, and changes nothing', async () => {

@@ -7,7 +7,7 @@ import { embeddedPlace, openingNote } from '../backend.ts'
 import { type CommandFactory, command } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { Interrupted, unlessInterrupted } from '../exit.ts'
-import { wholeNumber } from '../options.ts'
+import { several, wholeNumber } from '../options.ts'
 import { resolveConfig } from '../settings.ts'
 import { workerSettings } from '../worker-settings.ts'
 
@@ -16,6 +16,7 @@ interface ServeOptions {
   port?: number
   /** True where the number was left to the setting. */
   workers?: number | true
+  capabilities?: string[]
 }
 
 /** What a started server tells. */
@@ -41,17 +42,23 @@ export const serveCommand: CommandFactory = (bind) =>
       'also run tasks, so many at once, 1 to 64 (default: AGENT_TURBO_WORKER_CONCURRENCY, else 4)',
       wholeNumber,
     )
+    .option(
+      '--capabilities <names>',
+      'with --workers, also tasks that need some of these (default: AGENT_TURBO_WORKER_CAPABILITIES, else none)',
+      several,
+    )
     .addHelpText(
       'after',
       '\nThe first Ctrl-C or SIGTERM lets requests in flight finish (10 seconds at most), a second one ends at once.',
     )
     .action(bind(serve))
 
-async function serve(context: CommandContext, { host, port, workers }: ServeOptions): Promise<void> {
+async function serve(context: CommandContext, { host, port, workers, capabilities }: ServeOptions): Promise<void> {
   const { flags, terminal, signal } = context
   const config = await resolveConfig(flags, {
     ...{ AGENT_TURBO_HOST: host, AGENT_TURBO_PORT: port },
     AGENT_TURBO_WORKER_CONCURRENCY: workers === true ? undefined : workers,
+    AGENT_TURBO_WORKER_CAPABILITIES: capabilities?.join(','),
   })
   const note = config.database.url === undefined ? openingNote(embeddedPlace(config.database.dataDir)) : null
   if (note !== null) terminal.note(note)

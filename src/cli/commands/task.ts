@@ -8,6 +8,7 @@ import { readText } from '../input.ts'
 import { futureInstant, jsonObject, several, wholeNumber } from '../options.ts'
 import { progressLine, renderAttempts, renderCreated, renderTask } from '../render/tasks.ts'
 import { STATUSES, type Status, taskGraphCommand, taskListCommand } from './task-list.ts'
+import { taskLogsCommand } from './task-logs.ts'
 
 type NewTask = InputOf<'createTask'>
 
@@ -23,6 +24,7 @@ export const taskCommand: CommandFactory = (bind) =>
     .addCommand(watchCommand(bind))
     .addCommand(taskGraphCommand(bind))
     .addCommand(attemptsCommand(bind))
+    .addCommand(taskLogsCommand(bind))
     .addCommand(reportCommand(bind))
     .addCommand(cancelCommand(bind))
     .addCommand(retryCommand(bind))

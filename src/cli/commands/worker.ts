@@ -12,6 +12,7 @@ interface WorkerOptions {
   concurrency?: number
   platforms?: string[]
   roles?: string[]
+  capabilities?: string[]
 }
 
 /** `worker`: runs tasks until it is told to stop. */
@@ -27,6 +28,11 @@ export const workerCommand: CommandFactory = (bind) =>
     )
     .option('--platforms <names>', 'only these (default: every agent that is installed, and command)', several)
     .option('--roles <names>', 'only tasks for these roles, or for any', several)
+    .option(
+      '--capabilities <names>',
+      'also tasks that need some of these (default: AGENT_TURBO_WORKER_CAPABILITIES, else none)',
+      several,
+    )
     .addHelpText(
       'after',
       `
@@ -37,9 +43,15 @@ An embedded store belongs to one process: there workers run inside the server, b
     )
     .action(bind(work))
 
-async function work(context: CommandContext, { concurrency, platforms, roles }: WorkerOptions): Promise<void> {
+async function work(
+  context: CommandContext,
+  { concurrency, platforms, roles, capabilities }: WorkerOptions,
+): Promise<void> {
   const { flags, terminal, signal } = context
-  const config = await resolveConfig(flags, { AGENT_TURBO_WORKER_CONCURRENCY: concurrency })
+  const config = await resolveConfig(flags, {
+    AGENT_TURBO_WORKER_CONCURRENCY: concurrency,
+    AGENT_TURBO_WORKER_CAPABILITIES: capabilities?.join(','),
+  })
   refuseEmbedded(config)
   const [{ createTurbo }, { createLog }] = await Promise.all([import('../../turbo.ts'), import('../../base/log.ts')])
   const turbo = await createTurbo(config, { log: createLog({ level: config.log.level }) })

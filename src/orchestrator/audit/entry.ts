@@ -19,7 +19,7 @@ export function entryOf(input: ActionInput, actionId: string | undefined): Recor
     success: input.success,
     error_message: shortText(input.errorMessage),
     execution_time_ms: input.executionTimeMs,
-    changed_files: input.changedFiles,
+    changed_files: input.changedFiles?.map(redactText),
     commands_executed: input.commandsExecuted?.map(redactText),
     api_endpoints_called: input.apiEndpointsCalled?.map(redactText),
     metadata: input.metadata === undefined ? undefined : redactJson(input.metadata),

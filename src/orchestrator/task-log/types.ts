@@ -1,3 +1,5 @@
+import type { TaskStatus } from '../states.ts'
+
 /** `left_out`: how much of what was said is not there. */
 export const LOG_KINDS = ['session', 'text', 'tool', 'tool_end', 'notice', 'denied', 'failure', 'left_out'] as const
 export type LogKind = (typeof LOG_KINDS)[number]
@@ -21,10 +23,35 @@ export interface LogPage {
   nextCursor: string | null
 }
 
+/** What who follows a log is told. */
+export type LogEvent =
+  | {
+      kind: 'entry'
+      entry: LogEntry
+      /** Where to go on after it. */
+      cursor: string
+    }
+  /** The last one: the task has ended, and everything of its log was told. */
+  | { kind: 'end'; taskId: string; status: TaskStatus }
+
+export interface FollowOptions {
+  /** Goes on behind it; default: from the first entry. */
+  cursor?: string
+  /** Ends the following, at once. */
+  signal: AbortSignal
+}
+
 /** What runs said while they ran. */
 export interface TaskLogService {
   /** @throws TurboError `not_found`, `invalid_input` (a cursor that is none) */
   list(taskId: string, page: { limit?: number; cursor?: string }): Promise<LogPage>
+  /**
+   * What runs of the task say, as they say it, until the task has ended; holds one small page of it at a time. What it
+   * rejects with comes before the first event, or from the iteration (`unavailable`, `timeout`).
+   *
+   * @throws TurboError `not_found`, `invalid_input` (a cursor that is none)
+   */
+  follow(taskId: string, options: FollowOptions): Promise<AsyncIterable<LogEvent>>
 }
 
 /** {@link TaskLogService} with the side that workers write to. */

@@ -12,6 +12,8 @@ import type {
   Heartbeat,
   ReserveInput,
 } from './queue-types.ts'
+import { trailEntry } from './trail.ts'
+import { tokensIn } from './usage.ts'
 
 /** Leases reaped, and due tasks let in, by one claim: what a worker does for all of them in passing. */
 const TENDED_MAX = 50
@@ -126,7 +128,8 @@ export function claim(db: Executor, request: ClaimRequest): Promise<ClaimedTask[
     select l.attempt_id, l.lease_until, l.run_until, c.attempt_count as attempt_number, c.task_id, c.session_id,
       c.plan_id, c.project, c.task_type, c.task_description, c.task_priority, c.assigned_to_role,
       c.assigned_to_platform, c.required_context, c.input_data, c.verify, c.timeout_seconds, c.stall_timeout_seconds,
-      c.depends_on_tasks, c.metadata, u.platforms as usable_platforms
+      c.depends_on_tasks, c.metadata, u.platforms as usable_platforms,
+      coalesce(extract(epoch from now() - c.ready_at), 0)::float8 as waited_seconds
     from claimed c join leased l using (task_id) join candidates k using (task_id) cross join usable u order by k.queue_rank, k.task_seq`)
 }
 
@@ -164,15 +167,42 @@ function heldBy(attemptIds: readonly string[]): SQL {
   return leased(sql`attempt_id = any(${sql.param(attemptIds)}::uuid[])`)
 }
 
-/** Ends runs and decides what becomes of their tasks, in their order; nothing for an attempt that has lost its lease. */
+/**
+ * Adds what runs used to their sessions: with the rows that record it, and as those, once. Sessions are locked in their
+ * order, and none where nothing was used.
+ *
+ * @param used rows of `task_id`, `tokens` and `cost_usd`
+ */
+function chargeSessions(used: SQL): SQL {
+  return sql`
+    uses as materialized (
+      select t.session_id, sum(u.tokens) as tokens, sum(coalesce(u.cost_usd, 0)) as cost_usd
+      from (${used}) u cross join lateral (select session_id from agent_tasks where task_id = u.task_id limit 1) t
+      where t.session_id is not null and (u.tokens > 0 or u.cost_usd > 0) group by t.session_id
+    ),
+    payers as materialized (
+      select session_id from agent_sessions where session_id = any(array(select session_id from uses))
+      order by session_id for no key update
+    ),
+    charged as (
+      update agent_sessions s set tokens_used = s.tokens_used + u.tokens, cost_usd = s.cost_usd + u.cost_usd
+      from uses u where s.session_id = u.session_id and s.session_id = any(array(select session_id from payers))
+      returning s.session_id
+    )`
+}
+
+/**
+ * Ends runs, decides what becomes of their tasks and tells who follows their logs, in their order; nothing for an attempt
+ * that has lost its lease.
+ */
 export async function endAttempts(db: Executor, inputs: readonly FinishInput[]): Promise<(EndedAttempt | undefined)[]> {
   const rows = await db.query<EndedAttempt & { attemptId: string }>(sql`
     with ends as materialized (
-      select *, (failed and not infrastructure)::int as retries, (failed and infrastructure)::int as infra_retries
+      select distinct on (attempt_id) *, (failed and not infrastructure)::int as retries, (failed and infrastructure)::int as infra_retries
       from jsonb_to_recordset(${JSON.stringify(inputs.map(endOf))}::jsonb) as e(attempt_id uuid, outcome text,
         failed boolean, retry boolean, at_once boolean, infrastructure boolean, hold text, failure_class text,
         exit_code int, cli_session_id text, error_message text, output_data jsonb, usage jsonb, cost_usd numeric,
-        wait_seconds float8)
+        wait_seconds float8, tokens bigint, entry jsonb)
     ),
     held as materialized (${heldBy(inputs.map(({ attemptId }) => attemptId))}),
     recorded as (
@@ -180,6 +210,23 @@ export async function endAttempts(db: Executor, inputs: readonly FinishInput[]):
         exit_code = e.exit_code, cli_session_id = e.cli_session_id, error_message = e.error_message, usage = e.usage,
         cost_usd = e.cost_usd
       from ends e where a.attempt_id = e.attempt_id and a.attempt_id = any(array(select attempt_id from held))
+      returning a.task_id, a.attempt_number, a.worker_id, e.entry
+    ),
+    ${chargeSessions(sql`select h.task_id, e.tokens, e.cost_usd from held h join ends e using (attempt_id)`)},
+    -- First the sessions and then their chains, all of them and in their order, as everywhere else.
+    chains as materialized (
+      select chain_id from audit_chains
+      where (select count(*) from charged) >= 0 and chain_id = any(array(
+        select audit_chain_of(t.session_id, t.task_id)
+        from held h cross join lateral (select session_id, task_id from agent_tasks where task_id = h.task_id limit 1) t
+        where exists (select from ends where entry is not null)))
+      order by chain_id for no key update
+    ),
+    entries as materialized (
+      select array_agg(r.entry || jsonb_build_object('session_id', t.session_id, 'task_id', r.task_id, 'output_data',
+        r.entry->'output_data' || jsonb_build_object('attempt', r.attempt_number, 'worker', r.worker_id))) as list
+      from recorded r cross join lateral (select session_id from agent_tasks where task_id = r.task_id limit 1) t
+      where r.entry is not null and (select count(*) from chains) >= 0
     ),
     decided as materialized (
       select h.task_id, e.*, e.failed and e.retry and case when e.infrastructure
@@ -187,20 +234,25 @@ export async function endAttempts(db: Executor, inputs: readonly FinishInput[]):
         case when e.infrastructure then t.infra_retry_count else t.retry_count end as failures
       from held h join ends e using (attempt_id)
       cross join lateral (select * from agent_tasks where task_id = h.task_id limit 1) t
-    )
-    update agent_tasks t set
-      status = case when d.again or d.outcome = 'released' then 'pending' when d.hold is not null then 'blocked'
-        when d.failed then 'failed' else d.outcome end,
-      run_after = case when d.again and not d.at_once then now() + task_backoff(d.failures + 1)
-        when d.outcome = 'released' then now() + make_interval(secs => d.wait_seconds) end,
-      metadata = case when d.hold is null then t.metadata
-        else t.metadata || jsonb_build_object('blocked_reason', d.hold) end,
-      retry_count = t.retry_count + case when d.hold is null then d.retries else 0 end,
-      infra_retry_count = t.infra_retry_count + case when d.hold is null then d.infra_retries else 0 end,
-      output_data = coalesce(d.output_data, t.output_data),
-      error_message = d.error_message
-    from decided d where t.task_id = d.task_id and t.task_id = any(array(select task_id from held))
-    returning d.attempt_id, t.task_id, t.status, t.run_after`)
+    ),
+    ended as (
+      update agent_tasks t set
+        status = case when d.again or d.outcome = 'released' then 'pending' when d.hold is not null then 'blocked'
+          when d.failed then 'failed' else d.outcome end,
+        run_after = case when d.again and not d.at_once then now() + task_backoff(d.failures + 1)
+          when d.outcome = 'released' then now() + make_interval(secs => d.wait_seconds) end,
+        metadata = case when d.hold is null then t.metadata
+          else t.metadata || jsonb_build_object('blocked_reason', d.hold) end,
+        retry_count = t.retry_count + case when d.hold is null then d.retries else 0 end,
+        infra_retry_count = t.infra_retry_count + case when d.hold is null then d.infra_retries else 0 end,
+        output_data = coalesce(d.output_data, t.output_data),
+        error_message = d.error_message
+      from decided d where t.task_id = d.task_id and t.task_id = any(array(select task_id from held))
+      returning d.attempt_id, t.task_id, t.status, t.run_after
+    ),
+    written as (select count(*) from entries cross join lateral audit_append(list) where list is not null)
+    select e.attempt_id, e.task_id, e.status, e.run_after
+    from ended e cross join written cross join lateral pg_notify('task_log', e.task_id)`)
   const ended = new Map(rows.map(({ attemptId, ...end }) => [attemptId, end]))
   return inputs.map(({ attemptId }) => {
     const end = ended.get(attemptId)
@@ -229,6 +281,8 @@ function endOf(input: FinishInput): Record<string, unknown> {
     usage: input.usage,
     cost_usd: input.costUsd,
     wait_seconds: input.waitSeconds,
+    tokens: tokensIn(input.usage),
+    entry: trailEntry(input.trail, outcome),
   }
 }
 
@@ -268,6 +322,7 @@ export async function recordFenced(db: Executor, input: FencedInput): Promise<bo
       where attempt_id = ${input.attemptId}::uuid and ended_at is not null and usage is null
       returning task_id, attempt_id, attempt_number, worker_id
     ),
+    ${chargeSessions(sql`select task_id, ${tokensIn(input.usage)}::bigint as tokens, ${input.costUsd ?? 0}::numeric as cost_usd from fenced`)},
     entries as materialized (
       select array_agg(jsonb_build_object('session_id', t.session_id, 'task_id', f.task_id,
         'action_type', 'attempt_fenced', 'success', false,
@@ -275,6 +330,8 @@ export async function recordFenced(db: Executor, input: FencedInput): Promise<bo
         'output_data', jsonb_build_object('attempt', f.attempt_number, 'worker', f.worker_id,
           'end', ${input.endClass}::text))) as list
       from fenced f join agent_tasks t using (task_id)
+      -- First the session and then its chain, as everywhere else.
+      where (select count(*) from charged) >= 0
     )
     select action_id from entries cross join lateral audit_append(list) where list is not null`)
   return rows.length > 0

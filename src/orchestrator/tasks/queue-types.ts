@@ -40,6 +40,8 @@ export interface ClaimedTask {
   stallTimeoutSeconds: number | null
   dependsOnTasks: string[]
   metadata: Record<string, unknown>
+  /** Since it could be claimed. */
+  waitedSeconds: number
   /** Of the platforms that were asked for, those whose accounts are not paused. */
   usablePlatforms: string[]
 }
@@ -54,6 +56,16 @@ export interface Heartbeat {
   cancelRequested: boolean
 }
 
+/** What a run did, for the audit trail; secrets are taken out before it is written. */
+export interface AttemptTrail {
+  changedFiles: string[]
+  commandsExecuted: string[]
+  /** Files and commands that are not in the lists. */
+  leftOut: number
+  /** What was committed while it ran: behind `from` (null: from the first), up to `to`. */
+  commits: { from: string | null; to: string } | null
+}
+
 /** How a run ended. */
 export interface FinishInput {
   attemptId: string
@@ -66,6 +78,7 @@ export interface FinishInput {
   cliSessionId?: string
   usage?: Record<string, unknown>
   costUsd?: number
+  trail?: AttemptTrail
   /** False where another run would fail in the same way. Default true. */
   retry?: boolean
   /** The failure is not the task's own: it counts against `max_infra_retries`. */
