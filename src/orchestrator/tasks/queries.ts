@@ -2,6 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { Executor } from '../../db/executor.ts'
 import type { TaskStatus } from '../states.ts'
 import { laneHeads } from './lane-queries.ts'
+import { NO_AGENTS } from './queue-queries.ts'
 import {
   type Attempt,
   type Dependency,
@@ -258,7 +259,8 @@ export async function queueFacts(db: Executor, taskId: string, aheadMax: number)
     from agent_tasks t
     cross join lateral (
       select count(*) as workers, count(*) filter (
-        where (t.assigned_to_platform is null or t.assigned_to_platform = any(platforms))
+        where (t.assigned_to_platform = any(platforms)
+            or t.assigned_to_platform is null and not platforms <@ ${sql.param(NO_AGENTS)}::text[])
           and (t.assigned_to_role is null or roles is null or t.assigned_to_role = any(roles))
           and t.required_capabilities <@ capabilities) as able_workers
       from workers

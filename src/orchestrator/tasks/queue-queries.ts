@@ -18,7 +18,7 @@ import { tokensIn } from './usage.ts'
 /** Leases reaped, and due tasks let in, by one claim: what a worker does for all of them in passing. */
 const TENDED_MAX = 50
 /** They run what a task says, which is nothing where it names no platform: such a task is for an agent. */
-const NO_AGENTS = ['command', 'shell']
+export const NO_AGENTS = ['command', 'shell']
 /** Lanes beside those a claim needs: some are locked by other claims or have lost their head meanwhile. */
 const SPARE_LANES = 16
 

@@ -49,7 +49,7 @@ export function whyQueued(task: TaskRow, facts: QueueFacts): WaitingReason[] {
 
 function whyNoWorker(task: TaskRow, workers: number): string {
   const needs = [
-    task.assignedToPlatform !== null && `platform ${task.assignedToPlatform}`,
+    task.assignedToPlatform === null ? 'an agent' : `platform ${task.assignedToPlatform}`,
     task.assignedToRole !== null && `role ${task.assignedToRole}`,
     task.requiredCapabilities.length > 0 && `capabilities ${task.requiredCapabilities.join(', ')}`,
   ].filter((need) => typeof need === 'string')

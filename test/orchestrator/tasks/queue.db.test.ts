@@ -341,6 +341,11 @@ describe('why_waiting', () => {
     expect(await why('unable')).toEqual([
       'no_worker: none of the 1 workers seen in the last minute has platform gemini, role auditor',
     ])
+    await world.db.query(sql`update workers set platforms = '{command}'`)
+    await world.add({ taskId: 'anyone' })
+    expect(await why('anyone')).toEqual(['no_worker: none of the 1 workers seen in the last minute has an agent'])
+    await world.db.query(sql`update workers set platforms = '{claude_code,codex}'`)
+    await world.tasks.cancel('anyone')
     await world.add({ taskId: 'tomorrow', runAfter: '2999-01-01T00:00:00Z' })
     expect(await why('tomorrow')).toEqual(['run_after: may not start before 2999-01-01T00:00:00.000000Z'])
     await world.db.query(sql`insert into agent_accounts (account_key, platform, paused_until, reason)
