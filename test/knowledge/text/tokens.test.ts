@@ -38,7 +38,7 @@ test('counting is as fast after a hundred thousand distinct words as before', ()
   const seconds = processorSeconds(() => {
     for (let i = 0; i < 200_000; i += 1) countTokens('```\n```')
   })
-  expect(seconds).toBeLessThan(8)
+  expect(seconds).toBeLessThan(12)
 })
 
 test('a long stretch costs little more than counted whole', () => {
