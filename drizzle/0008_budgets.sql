@@ -41,7 +41,7 @@ BEGIN
       SELECT 'day', day_max, 0, 0 WHERE day_max IS NOT NULL
     )
     SELECT name, most, coalesce(taken, 0),
-      CASE WHEN coalesce(gone, 0) + amount <= most THEN 30 WHEN name = 'day' THEN 600 END AS wait
+      CASE WHEN coalesce(gone, 0) + amount <= most THEN 30 WHEN name = 'day' AND amount <= most THEN 600 END AS wait
     FROM sums WHERE coalesce(taken, 0) + amount > most ORDER BY wait DESC NULLS FIRST, taken DESC NULLS LAST LIMIT 1;
   IF NOT FOUND THEN
     UPDATE task_attempts SET reserved_usd = amount WHERE attempt_id = attempt AND ended_at IS NULL;

@@ -5,7 +5,9 @@ import type { Budgets } from './types.ts'
 
 /** What one run may cost: what its request says, else the worker; at most all that the task may. */
 function attemptUsd({ inputData }: ClaimedTask, request: RunRequest, budgets: Budgets): number | undefined {
-  return request.budgetUsd ?? budgets.attemptUsd ?? readInput(inputData).task_budget_usd ?? budgets.taskUsd
+  const taskUsd = readInput(inputData).task_budget_usd ?? budgets.taskUsd
+  if (request.budgetUsd !== undefined || budgets.attemptUsd === undefined) return request.budgetUsd ?? taskUsd
+  return Math.min(budgets.attemptUsd, taskUsd ?? budgets.attemptUsd)
 }
 
 /** The request with its limit, where the agent's program can be held to one. */

@@ -4,9 +4,9 @@ import { execa } from 'execa'
 import { childEnvironment } from './process/index.ts'
 
 /** For one call of git. */
-const GIT_MS = 5_000
+const GIT_MS = 2_000
 const OUTPUT_BYTES_MAX = 4_000_000
-/** A repository must not make git run anything of its own. */
+/** Not what a repository's own hooks and monitors say; its filters run, as they do for the agents that work in it. */
 const HARMLESS = ['--no-optional-locks', '-c', 'core.fsmonitor=false', '-c', 'core.hooksPath=/dev/null']
 
 /** How a git repository stands. */

@@ -1,3 +1,4 @@
+import { redactText } from '../base/redact.ts'
 import type { AttemptTrail } from '../orchestrator/index.ts'
 import type { RepositoryChanges } from './repository.ts'
 import type { RunEvent, RunRequest } from './runners/index.ts'
@@ -40,7 +41,7 @@ export class TrailRecorder {
     const told = [...this.#files].map((path) => (root !== '' && path.startsWith(root) ? path.slice(root.length) : path))
     const files = [...new Set([...told, ...(changes?.files ?? [])])].sort()
     return {
-      changedFiles: files.slice(0, FILES_MAX).map((path) => path.slice(0, PATH_CHARS_MAX)),
+      changedFiles: files.slice(0, FILES_MAX).map((path) => beginning(path, PATH_CHARS_MAX)),
       commandsExecuted: this.#commands,
       leftOut: Math.max(files.length - FILES_MAX, 0) + this.#commandCount - this.#commands.length,
       commits: changes?.commits ?? null,
@@ -49,8 +50,13 @@ export class TrailRecorder {
 
   #ran(command: string): void {
     this.#commandCount += 1
-    if (this.#commands.length < COMMANDS_MAX) this.#commands.push(command.slice(0, COMMAND_CHARS_MAX))
+    if (this.#commands.length < COMMANDS_MAX) this.#commands.push(beginning(command, COMMAND_CHARS_MAX))
   }
+}
+
+/** Redacted before it is cut: half a secret is not known for one. */
+function beginning(text: string, chars: number): string {
+  return redactText(text).slice(0, chars)
 }
 
 /** Shell tools are called differently by every agent; what they run is a `command`, or all that they are given. */

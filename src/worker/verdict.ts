@@ -87,9 +87,12 @@ export function reportOfFailure(attemptId: string, error: unknown): AttemptRepor
   return { endClass, account: null, finish: storable(finish) }
 }
 
+/** How long `attempt_reserve` lets wait who finds the day's budget spent, not only set aside. */
+const DAY_SPENT_SECONDS = 600
+
 /**
  * A run that was not begun because a budget has not enough for it. Its task waits, or is held where the money is spent
- * for good; when the day's is, nobody asks for the account's other tasks meanwhile.
+ * for good; when the day's is, nobody asks for the account's other tasks meanwhile. What is only set aside may soon be free again.
  */
 export function reportOfShortage(attemptId: string, shortage: BudgetShortage, account: Account): AttemptReport {
   const { budget, limitUsd, takenUsd, waitSeconds } = shortage
@@ -98,10 +101,11 @@ export function reportOfShortage(attemptId: string, shortage: BudgetShortage, ac
     waitSeconds === null
       ? ({ outcome: 'failed', hold: 'budget' } as const)
       : { outcome: 'released' as const, waitSeconds }
-  const pause = { ...account, until: null, seconds: waitSeconds ?? 0, reason: 'budget' }
+  const isDayOver = budget === 'day' && waitSeconds !== null && waitSeconds >= DAY_SPENT_SECONDS
+  const pause = { ...account, until: null, seconds: DAY_SPENT_SECONDS, reason: 'budget' }
   return {
     endClass: NO_BUDGET,
-    account: budget === 'day' ? { pause } : null,
+    account: isDayOver ? { pause } : null,
     finish: { attemptId, failureClass: NO_BUDGET, errorMessage, usage: {}, ...decision },
   }
 }
@@ -145,10 +149,11 @@ function resultOf({ text, structured, model }: RunOutcome, { platform }: Account
 
 /** Without secrets, and without the characters that PostgreSQL cannot store. */
 function storable(input: FinishInput): FinishInput {
-  const { errorMessage, outputData, trail } = input
+  const { errorMessage, outputData, trail, cliSessionId } = input
   return {
     ...input,
     ...(errorMessage === undefined ? {} : { errorMessage: cleanText(redactText(errorMessage)) }),
+    ...(cliSessionId === undefined ? {} : { cliSessionId: cleanText(cliSessionId) }),
     ...(trail === undefined ? {} : { trail: cleaned(redactJson(trail)) as AttemptTrail }),
     ...(outputData === undefined ? {} : { outputData: cleaned(redactJson(outputData)) as Record<string, unknown> }),
   }

@@ -3,7 +3,7 @@ import { renderNode, renderNodes } from '../render/nodes.ts'
 
 /** `node`: the machines. */
 export const nodeCommand: CommandFactory = (bind) =>
-  plainCommand('node', 'Show the machines that servers run on')
+  plainCommand('node', 'Show the machines that servers and workers run on')
     .addCommand(listCommand(bind))
     .addCommand(showCommand(bind))
 

@@ -45,7 +45,8 @@ export function createLogChanges({ db, log }: { db: Pick<Database, 'listen'>; lo
         if (watched.size === 0) stopListening()
       })
       watched.set(taskId, (watched.get(taskId) ?? new Set()).add(wake))
-      await listen()
+      // Not waited for: while the store is away it does not end. Who reads before it listens looks again by the clock.
+      void listen().then(wake)
       return watch
     },
   }

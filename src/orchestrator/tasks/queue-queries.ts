@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
-import type { Executor } from '../../db/executor.ts'
+import type { Database, Executor } from '../../db/executor.ts'
 import type { TaskStatus } from '../states.ts'
 import { laneHeads } from './lane-queries.ts'
 import type {
@@ -193,16 +193,53 @@ function chargeSessions(used: SQL): SQL {
 
 /**
  * Ends runs, decides what becomes of their tasks and tells who follows their logs, in their order; nothing for an attempt
- * that has lost its lease.
+ * that has lost its lease. What they did is written to the trail in the same transaction, behind it: the first statement
+ * locks dependents and then chains, as everybody does.
  */
-export async function endAttempts(db: Executor, inputs: readonly FinishInput[]): Promise<(EndedAttempt | undefined)[]> {
-  const rows = await db.query<EndedAttempt & { attemptId: string }>(sql`
+export async function endAttempts(db: Database, inputs: readonly FinishInput[]): Promise<(EndedAttempt | undefined)[]> {
+  const trails = new Map(inputs.map(({ attemptId, trail, outcome }) => [attemptId, trailEntry(trail, outcome)]))
+  const work = async (tx: Executor) => {
+    const rows = await endRows(tx, inputs)
+    const entries = rows.flatMap((row) => entryOf(row, trails.get(row.attemptId) ?? null))
+    if (entries.length > 0) {
+      const list = JSON.stringify(entries)
+      await tx.query(sql`select count(*) from audit_append(array(select jsonb_array_elements(${list}::jsonb)))`)
+    }
+    return rows
+  }
+  const rows = await ([...trails.values()].some((entry) => entry !== null) ? db.transaction(work) : work(db))
+  const ended = new Map(
+    rows.map(({ attemptId, taskId, status, runAfter }) => [attemptId, { taskId, status, runAfter }]),
+  )
+  return inputs.map(({ attemptId }) => {
+    const end = ended.get(attemptId)
+    // Told twice at a time, a run ends once.
+    ended.delete(attemptId)
+    return end
+  })
+}
+
+interface EndedRow extends EndedAttempt {
+  attemptId: string
+  sessionId: string | null
+  attemptNumber: number
+  workerId: string | null
+}
+
+function entryOf(row: EndedRow, trail: Record<string, unknown> | null): Record<string, unknown>[] {
+  if (trail === null) return []
+  const output = { ...(trail.output_data as object), attempt: row.attemptNumber, worker: row.workerId }
+  return [{ ...trail, session_id: row.sessionId, task_id: row.taskId, output_data: output }]
+}
+
+function endRows(db: Executor, inputs: readonly FinishInput[]): Promise<EndedRow[]> {
+  return db.query<EndedRow>(sql`
     with ends as materialized (
       select distinct on (attempt_id) *, (failed and not infrastructure)::int as retries, (failed and infrastructure)::int as infra_retries
       from jsonb_to_recordset(${JSON.stringify(inputs.map(endOf))}::jsonb) as e(attempt_id uuid, outcome text,
         failed boolean, retry boolean, at_once boolean, infrastructure boolean, hold text, failure_class text,
         exit_code int, cli_session_id text, error_message text, output_data jsonb, usage jsonb, cost_usd numeric,
-        wait_seconds float8, tokens bigint, entry jsonb)
+        wait_seconds float8, tokens bigint)
     ),
     held as materialized (${heldBy(inputs.map(({ attemptId }) => attemptId))}),
     recorded as (
@@ -210,24 +247,9 @@ export async function endAttempts(db: Executor, inputs: readonly FinishInput[]):
         exit_code = e.exit_code, cli_session_id = e.cli_session_id, error_message = e.error_message, usage = e.usage,
         cost_usd = e.cost_usd
       from ends e where a.attempt_id = e.attempt_id and a.attempt_id = any(array(select attempt_id from held))
-      returning a.task_id, a.attempt_number, a.worker_id, e.entry
+      returning a.attempt_id, a.attempt_number, a.worker_id
     ),
     ${chargeSessions(sql`select h.task_id, e.tokens, e.cost_usd from held h join ends e using (attempt_id)`)},
-    -- First the sessions and then their chains, all of them and in their order, as everywhere else.
-    chains as materialized (
-      select chain_id from audit_chains
-      where (select count(*) from charged) >= 0 and chain_id = any(array(
-        select audit_chain_of(t.session_id, t.task_id)
-        from held h cross join lateral (select session_id, task_id from agent_tasks where task_id = h.task_id limit 1) t
-        where exists (select from ends where entry is not null)))
-      order by chain_id for no key update
-    ),
-    entries as materialized (
-      select array_agg(r.entry || jsonb_build_object('session_id', t.session_id, 'task_id', r.task_id, 'output_data',
-        r.entry->'output_data' || jsonb_build_object('attempt', r.attempt_number, 'worker', r.worker_id))) as list
-      from recorded r cross join lateral (select session_id from agent_tasks where task_id = r.task_id limit 1) t
-      where r.entry is not null and (select count(*) from chains) >= 0
-    ),
     decided as materialized (
       select h.task_id, e.*, e.failed and e.retry and case when e.infrastructure
         then t.infra_retry_count < t.max_infra_retries else t.retry_count < t.max_retries end as again,
@@ -248,18 +270,10 @@ export async function endAttempts(db: Executor, inputs: readonly FinishInput[]):
         output_data = coalesce(d.output_data, t.output_data),
         error_message = d.error_message
       from decided d where t.task_id = d.task_id and t.task_id = any(array(select task_id from held))
-      returning d.attempt_id, t.task_id, t.status, t.run_after
-    ),
-    written as (select count(*) from entries cross join lateral audit_append(list) where list is not null)
-    select e.attempt_id, e.task_id, e.status, e.run_after
-    from ended e cross join written cross join lateral pg_notify('task_log', e.task_id)`)
-  const ended = new Map(rows.map(({ attemptId, ...end }) => [attemptId, end]))
-  return inputs.map(({ attemptId }) => {
-    const end = ended.get(attemptId)
-    // Told twice at a time, a run ends once.
-    ended.delete(attemptId)
-    return end
-  })
+      returning d.attempt_id, t.task_id, t.session_id, t.status, t.run_after
+    )
+    select e.*, r.attempt_number, r.worker_id
+    from ended e join recorded r using (attempt_id) cross join lateral pg_notify('task_log', e.task_id)`)
 }
 
 /** One end as the statement reads it. */
@@ -282,7 +296,6 @@ function endOf(input: FinishInput): Record<string, unknown> {
     cost_usd: input.costUsd,
     wait_seconds: input.waitSeconds,
     tokens: tokensIn(input.usage),
-    entry: trailEntry(input.trail, outcome),
   }
 }
 
