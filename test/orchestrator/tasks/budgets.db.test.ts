@@ -38,6 +38,14 @@ describe('a budget', () => {
     expect(await reserve(last)).toMatchObject({ takenUsd: 5.25, waitSeconds: 600 })
   })
 
+  it('of a day that can never hold a run makes nobody wait for the next day', async () => {
+    await addTasks(1)
+    const [{ attemptId } = { attemptId: '' }] = await world.take()
+    expect(await world.queue.reserve({ attemptId, amountUsd: 60, dayUsd: 50 })).toEqual({
+      ...{ budget: 'day', limitUsd: 50, takenUsd: 0, waitSeconds: null },
+    })
+  })
+
   it('gets back what was set aside for a run that is lost, and keeps what one used that told no cost', async () => {
     await addTasks(3)
     const [lost, silent, next] = (await world.take(3)).map(({ attemptId }) => attemptId)

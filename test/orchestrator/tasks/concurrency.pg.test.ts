@@ -81,6 +81,32 @@ describe('at the same time', () => {
     expect(answers.filter((shortage) => shortage === null)).toHaveLength(9)
   })
 
+  it('a run that ends waits for its dependents before it writes what it did', async () => {
+    const sessionId = await world.session('s')
+    await world.add({ taskId: 'p', sessionId })
+    await world.add({ taskId: 'd', sessionId, dependsOnTasks: ['p'] })
+    const [{ attemptId } = { attemptId: '' }] = await world.take()
+    const trail = { changedFiles: ['a'], commandsExecuted: [], leftOut: 0, commits: null }
+    let ending: Promise<unknown> = Promise.resolve()
+    await peer(0).transaction(async (tx) => {
+      await tx.query(sql`update agent_tasks set current_step = 'x' where task_id = 'd'`)
+      ending = createTaskQueue(peer(1)).finish({ attemptId, outcome: 'completed', trail })
+      const waiting = sql`select 1 from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'`
+      await expect.poll(() => peer(2).query(waiting)).toHaveLength(1)
+      // The chain of the session is still free: two that lock in different orders would wait for each other.
+      await tx.query(
+        sql`select count(*) from audit_append(array[${JSON.stringify({
+          session_id: sessionId,
+          action_type: 'note',
+        })}::jsonb])`,
+      )
+    })
+    expect(await ending).toMatchObject({ status: 'completed' })
+    const written = await world.db.query(sql`select action_type from agent_actions where action_type = 'attempt_trail'`)
+    expect(written).toHaveLength(1)
+  })
+
   it('twenty workers take each task once, all of them', async () => {
     const ids = Array.from({ length: 400 }, (_, index) => `t${index}`)
     await world.tasks.createBatch(ids.map((id) => task(id)))
