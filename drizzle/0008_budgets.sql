@@ -1,10 +1,12 @@
 ALTER TABLE "task_attempts" ADD COLUMN "reserved_usd" numeric(14, 6);--> statement-breakpoint
 CREATE INDEX "task_attempts_paid" ON "task_attempts" USING btree ("started_at") WHERE reserved_usd is not null or cost_usd is not null;--> statement-breakpoint
--- What a run counts for against a budget: what was set aside while it runs, then what it cost. One that has a result and
--- told no cost has used what was set aside; one that was lost or came to nothing has not.
+-- What a run counts for against a budget: what was set aside while it runs, then what it cost. One that was begun and
+-- told no cost has used what was set aside, whether it came to a result or not; one that was handed back, cancelled,
+-- lost or never begun has not.
 CREATE FUNCTION attempt_spent(attempt task_attempts) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT CASE
-    WHEN attempt.ended_at IS NULL OR attempt.outcome = 'completed'
+    WHEN attempt.ended_at IS NULL OR attempt.outcome IN ('completed', 'failed', 'timed_out')
+      AND coalesce(attempt.failure_class, '') NOT IN ('not_started', 'invalid_input', 'worker_lost')
       THEN coalesce(attempt.cost_usd, attempt.reserved_usd, 0)
     ELSE coalesce(attempt.cost_usd, 0)
   END

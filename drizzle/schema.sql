@@ -877,7 +877,8 @@ CREATE OR REPLACE FUNCTION public.attempt_spent(attempt task_attempts)
  IMMUTABLE PARALLEL SAFE
 AS $function$
   SELECT CASE
-    WHEN attempt.ended_at IS NULL OR attempt.outcome = 'completed'
+    WHEN attempt.ended_at IS NULL OR attempt.outcome IN ('completed', 'failed', 'timed_out')
+      AND coalesce(attempt.failure_class, '') NOT IN ('not_started', 'invalid_input', 'worker_lost')
       THEN coalesce(attempt.cost_usd, attempt.reserved_usd, 0)
     ELSE coalesce(attempt.cost_usd, 0)
   END

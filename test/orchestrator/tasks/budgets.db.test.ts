@@ -46,6 +46,18 @@ describe('a budget', () => {
     })
   })
 
+  it('keeps what a run used that failed and told no cost, and gets back what was set aside for one never begun', async () => {
+    await addTasks(3)
+    const [failed, unbegun, next] = (await world.take(3)).map(({ attemptId }) => attemptId)
+    if (!failed || !unbegun || !next) throw new Error('three tasks are claimed')
+    const reserve = (attemptId: string) => world.queue.reserve({ attemptId, amountUsd: 1, dayUsd: 2 })
+    expect([await reserve(failed), await reserve(unbegun)]).toEqual([null, null])
+    await world.queue.finish({ attemptId: failed, outcome: 'timed_out', failureClass: 'timeout', usage: {} })
+    expect(await reserve(next)).toMatchObject({ takenUsd: 2 })
+    await world.queue.finish({ attemptId: unbegun, outcome: 'failed', failureClass: 'not_started', usage: {} })
+    expect(await reserve(next)).toBeNull()
+  })
+
   it('gets back what was set aside for a run that is lost, and keeps what one used that told no cost', async () => {
     await addTasks(3)
     const [lost, silent, next] = (await world.take(3)).map(({ attemptId }) => attemptId)
