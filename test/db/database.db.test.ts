@@ -265,7 +265,7 @@ describe('a statement that takes too long', () => {
     const endless = sql`insert into slow select count(*) from generate_series(1, 1000000000)`
     const startedAt = performance.now()
     expect((await failureOf(slow.db.query(endless))).code).toBe('timeout')
-    expect(performance.now() - startedAt).toBeLessThan(10_000)
+    expect(performance.now() - startedAt).toBeLessThan(3_000)
     expect(await slow.db.query(sql`select * from slow`)).toEqual([])
     await slow.drop()
   })

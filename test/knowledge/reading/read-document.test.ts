@@ -73,12 +73,12 @@ describe('HTML', () => {
     expect(text).toBe('## Left\n\n````\na\n```\nb\n````\n\nRight')
   })
 
-  test('half a megabyte is read in linear time, broken markup does not matter', async () => {
+  test('half a megabyte takes a fraction of a second, broken markup does not matter', async () => {
     const page = `<title>Big</title>${'<div><p>Some <b>text &amp; more<p>next<ul><li>a<li>b</div>'.repeat(9_000)}`
     await readHtml(MANUAL_PAGE)
     const before = process.cpuUsage()
     expect((await readHtml(page)).text).toContain('text & more')
-    expect(process.cpuUsage(before).user / 1000).toBeLessThan(10_000)
+    expect(process.cpuUsage(before).user / 1000).toBeLessThan(2_000)
   })
 
   test.each([

@@ -36,9 +36,9 @@ test('counting is as fast after a hundred thousand distinct words as before', ()
   const distinct = Array.from({ length: 120_000 }, (_, i) => `zq${i.toString(36).replace(/\d/g, 'x')}v${i}`).join(' ')
   expect(countTokens(distinct)).toBeGreaterThan(120_000)
   const seconds = processorSeconds(() => {
-    for (let i = 0; i < 200_000; i += 1) countTokens('```\n```')
+    for (let i = 0; i < 50_000; i += 1) countTokens('```\n```')
   })
-  expect(seconds).toBeLessThan(12)
+  expect(seconds).toBeLessThan(1.5)
 })
 
 test('a long stretch costs little more than counted whole', () => {
