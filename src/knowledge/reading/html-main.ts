@@ -44,10 +44,12 @@ type Weights = Map<HtmlNode, Weight>
 /** Removes from `main` what is not its text: scripts, what is hidden, navigation, banners, lists of links. */
 export function removeBoilerplate(main: HtmlDocument | HtmlElement): void {
   removeWhere(main, (element) => NEVER_TEXT.has(element.name) || isHidden(element) || isPermalink(element))
-  const weights: Weights = new Map()
-  const total = weigh(main, weights)
-  removeWhere(main, (element) => isSurroundings(element, weightOf(weights, element), total.chars))
-  removeLists(main)
+  const { weights, total } = weighAll(main)
+  const isWhole = !removeWhere(
+    main,
+    (element) => isSurroundings(element) && isBeside(weightOf(weights, element), total),
+  )
+  removeLists(main, isWhole ? { weights, total } : weighAll(main))
   divideLayoutTables(main)
 }
 
@@ -66,18 +68,25 @@ function isPermalink(element: HtmlElement): boolean {
   return /^\s*[¶#§🔗]?\s*$/u.test(DomUtils.textContent(element))
 }
 
-function isSurroundings(element: HtmlElement, weight: Weight, totalChars: number): boolean {
-  if (!BLOCKS.has(element.name) || weight.hasTitle || weight.chars > totalChars * MAIN_SHARE) return false
-  const { class: classes = '', id = '' } = element.attribs
-  return element.name === 'header' || SURROUNDINGS.test(classes) || SURROUNDINGS.test(id)
+function isSurroundings({ name, attribs }: HtmlElement): boolean {
+  if (!BLOCKS.has(name)) return false
+  const { class: classes = '', id = '' } = attribs
+  return name === 'header' || (classes !== '' && SURROUNDINGS.test(classes)) || (id !== '' && SURROUNDINGS.test(id))
+}
+
+function isBeside({ hasTitle, chars }: Weight, total: Weight): boolean {
+  return !hasTitle && chars <= total.chars * MAIN_SHARE
+}
+
+function weighAll(main: HtmlDocument | HtmlElement): { weights: Weights; total: Weight } {
+  const weights: Weights = new Map()
+  return { total: weigh(main, weights), weights }
 }
 
 /** Removes lists of links, unless they are what the page is about. */
-function removeLists(main: HtmlDocument | HtmlElement): void {
+function removeLists(main: HtmlDocument | HtmlElement, { weights, total }: ReturnType<typeof weighAll>): void {
   // A page that marks its main text has its menus elsewhere; a list of links inside is part of the text.
   if (isElement(main as HtmlNode) && (main as HtmlElement).name !== 'body') return
-  const weights: Weights = new Map()
-  const total = weigh(main, weights)
   const lists = new Set(outermostLists(main, weights))
   const listChars = [...lists].reduce((sum, list) => sum + weightOf(weights, list).chars, 0)
   if (total.chars - listChars < TEXT_CHARS_MIN) return
@@ -85,13 +94,14 @@ function removeLists(main: HtmlDocument | HtmlElement): void {
 }
 
 function outermostLists(node: HtmlDocument | HtmlElement, weights: Weights): HtmlElement[] {
-  return node.children
-    .filter(isElement)
-    .flatMap((child) => (isLinkList(child, weightOf(weights, child)) ? [child] : outermostLists(child, weights)))
+  return node.children.filter(isElement).flatMap((child) => {
+    const isList = BLOCKS.has(child.name) && isLinkList(weightOf(weights, child))
+    return isList ? [child] : outermostLists(child, weights)
+  })
 }
 
-function isLinkList(element: HtmlElement, { chars, linkChars, links, hasTitle }: Weight): boolean {
-  return BLOCKS.has(element.name) && !hasTitle && links >= LINKS_MIN && linkChars >= chars * LINK_SHARE
+function isLinkList({ chars, linkChars, links, hasTitle }: Weight): boolean {
+  return !hasTitle && links >= LINKS_MIN && linkChars >= chars * LINK_SHARE
 }
 
 /** Tables that hold blocks are there for the layout: their cells become blocks, not columns of a line. */
@@ -107,24 +117,31 @@ function divide(part: HtmlElement): void {
   for (const child of part.children) if (isElement(child) && TABLE_PARTS.has(child.name)) divide(child)
 }
 
-/** Removes comments, and the outermost elements that are unwanted; a page may have a million in one parent. */
-function removeWhere(root: HtmlDocument | HtmlElement, isUnwanted: (element: HtmlElement) => boolean): void {
-  root.children = root.children.filter((child) => {
+/**
+ * Removes comments, and the outermost elements that are unwanted; a page may have a million in one parent.
+ *
+ * @returns whether an element was removed
+ */
+function removeWhere(root: HtmlDocument | HtmlElement, isUnwanted: (element: HtmlElement) => boolean): boolean {
+  let hasRemoved = false
+  const kept = root.children.filter((child) => {
     if (!isElement(child)) return child.type !== 'comment'
-    if (isUnwanted(child)) return false
-    removeWhere(child, isUnwanted)
-    return true
+    const removes = isUnwanted(child)
+    hasRemoved = removes || removeWhere(child, isUnwanted) || hasRemoved
+    return !removes
   })
+  if (kept.length < root.children.length) root.children = kept
+  return hasRemoved
 }
 
-/** Weighs every element below `node`: how much text it holds, and how much of that in links. */
+/** Weighs `node` and every block below it: how much text it holds, and how much of that in links. */
 function weigh(node: HtmlDocument | HtmlElement, weights: Weights): Weight {
   const weight: Weight = { chars: 0, linkChars: 0, links: 0, hasTitle: false }
   for (const child of node.children) {
     if (child.type === 'text') weight.chars += child.data.trim().length
     if (!isElement(child)) continue
     const inner = weigh(child, weights)
-    weights.set(child, inner)
+    if (BLOCKS.has(child.name)) weights.set(child, inner)
     const isLink = child.name === 'a' && 'href' in child.attribs
     weight.chars += inner.chars
     weight.linkChars += isLink ? inner.chars : inner.linkChars

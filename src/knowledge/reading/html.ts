@@ -1,5 +1,5 @@
 import { DomUtils } from 'htmlparser2'
-import { type HtmlDocument, type HtmlElement, parseHtml } from './html-dom.ts'
+import { type HtmlDocument, type HtmlElement, isElement, parseHtml } from './html-dom.ts'
 import { removeBoilerplate } from './html-main.ts'
 import { toMarkdown } from './html-markdown.ts'
 
@@ -13,14 +13,23 @@ export function readHtml(path: string, source: string): { title: string | null; 
   const main = mainOf(document)
   const title = titleOf(document, main)
   removeBoilerplate(main)
-  const text = toMarkdown(DomUtils.getOuterHTML(main, { encodeEntities: 'utf8' }))
+  const html = DomUtils.getOuterHTML(main, { encodeEntities: 'utf8' })
+  // The converter looks through the whole page for its body, unless that comes first.
+  const text = toMarkdown('name' in main && main.name === 'body' ? html : `<body>${html}</body>`)
   return { title, text }
 }
 
 /** The element that says it holds the main text; the only article; else the body, else everything. */
 function mainOf(document: HtmlDocument): HtmlDocument | HtmlElement {
-  const elements = DomUtils.getElementsByTagName('*', document, true) as HtmlElement[]
-  const main = elements.find((element) => element.name === 'main' || element.attribs.role === 'main')
+  const isMain = ({ name, attribs }: HtmlElement) => name === 'main' || attribs.role === 'main'
+  const isNamed = ({ name }: HtmlElement) => name === 'article' || name === 'body'
+  const elements = DomUtils.find(
+    (node) => isElement(node) && (isMain(node) || isNamed(node)),
+    document.children,
+    true,
+    Number.POSITIVE_INFINITY,
+  ) as HtmlElement[]
+  const main = elements.find(isMain)
   const articles = elements.filter((element) => element.name === 'article')
   const article = articles.length === 1 ? articles[0] : undefined
   return main ?? article ?? elements.find((element) => element.name === 'body') ?? document
