@@ -1,7 +1,8 @@
 import { batching } from '../../base/batcher.ts'
 import type { Database } from '../../db/executor.ts'
 import { retrying } from '../retry.ts'
-import { claim, endAttempts, giveBack, recordFenced, renew, reserveBudget } from './queue-queries.ts'
+import { endAttempts, giveBack, recordFenced, reserveBudget } from './attempt-queries.ts'
+import { claim, renew } from './queue-queries.ts'
 import type {
   BudgetShortage,
   ClaimedTask,
