@@ -2,12 +2,8 @@ import { sql } from 'drizzle-orm'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { compile } from '../../src/db/statement.ts'
-import {
-  ARM_DEPTH,
-  LEXICAL_CANDIDATES_MAX,
-  type SearchPlan,
-  searchStatement,
-} from '../../src/knowledge/search/queries.ts'
+import type { SearchPlan } from '../../src/knowledge/search/plan.ts'
+import { ARM_DEPTH, LEXICAL_CANDIDATES_MAX, searchStatement } from '../../src/knowledge/search/queries.ts'
 import { toHalfvec } from '../../src/knowledge/spaces/vectors.ts'
 import { bagOfWords } from '../harness/embedder.ts'
 import { idsOf, type TestKnowledge, testKnowledge } from '../harness/knowledge.ts'

@@ -9,20 +9,19 @@ import { identifierTokens } from '../text/identifiers.ts'
 import type { QueryExplanation, QueryHit, QueryInput, QueryMode, QueryResult } from '../types.ts'
 import { fitToTokens } from './budget.ts'
 import { copyOf, toHit, wholeExcerpt } from './hits.ts'
+import { EXACT_SCOPE_MAX, type SearchPlan } from './plan.ts'
 import {
   ARM_DEPTH,
   contentHead,
   countScope,
   countVectors,
-  EXACT_SCOPE_MAX,
-  explainWords,
   LEXICAL_CANDIDATES_MAX,
   RERUN_DEPTH,
   type SearchFacts,
-  type SearchPlan,
   type SearchRow,
   search,
 } from './queries.ts'
+import { explainWords } from './words-queries.ts'
 
 /** Results where the question does not say how many. */
 const LIMIT_DEFAULT = 5
